@@ -1,0 +1,192 @@
+/**
+ * The only importer of the native addon, and the types of everything it takes and returns. The join request and
+ * result types here are also what the JavaScript executor takes and returns, so the two can be exchanged.
+ *
+ * Native code never builds typed arrays or Error objects (inside Jest they fail `instanceof`): it returns
+ * `ArrayBuffer`s and throws plain records, and TypeScript makes views and classes of them.
+ */
+import addonLoader from '#addon';
+
+/** Physical column layouts; the numbers are `ColumnType` in `cpp/include/flowstate/column.h`. */
+export const NativeType = {
+  Int8: 0,
+  Int16: 1,
+  Int32: 2,
+  Int64: 3,
+  UInt8: 4,
+  UInt16: 5,
+  UInt32: 6,
+  UInt64: 7,
+  Float16: 8,
+  Float32: 9,
+  Float64: 10,
+  Bool: 11,
+  Bytes32: 12,
+  Bytes64: 13,
+  Fixed: 14,
+  Dictionary: 15,
+} as const;
+export type NativeType = (typeof NativeType)[keyof typeof NativeType];
+
+/** One contiguous run of rows. `values` and `offsets` start at the first logical row; bitmaps start at `bitOffset`. */
+export interface NativeChunk {
+  readonly length: number;
+  readonly bitOffset: number;
+  readonly values: ArrayBufferView | null;
+  readonly offsets: Int32Array | BigInt64Array | null;
+  readonly validity: Uint8Array | null;
+  /** Index into the column's `dictionaries`, -1 where there is none. */
+  readonly dictionary: number;
+}
+
+export interface NativeColumn {
+  /** As errors should say it: `left.timestamp`. */
+  readonly name: string;
+  readonly type: NativeType;
+  /** Dictionary only: type of the indices. */
+  readonly indexType: NativeType;
+  /** Bytes per row where fixed, else 0. */
+  readonly width: number;
+  readonly chunks: readonly NativeChunk[];
+  readonly dictionaries: readonly NativeColumn[];
+}
+
+/** A time column; the aligned time is value × scale. `unit` (of the aligned value) is for messages. */
+export interface NativeTime {
+  readonly column: NativeColumn;
+  readonly scale: bigint;
+  readonly unit: string;
+}
+
+export interface NativeKey {
+  readonly column: NativeColumn;
+  readonly scale: bigint;
+  /** This side is uint64 and the other signed: values of 2^63 and more equal nothing. */
+  readonly unsignedForeign: boolean;
+}
+
+export interface NativeSide {
+  readonly time: NativeTime;
+  readonly keys: readonly NativeKey[];
+}
+
+export const NativeDirection = { backward: 0, forward: 1, nearest: 2 } as const;
+export const NativeTies = { auto: 0, last: 1, first: 2 } as const;
+export const NativeNearestTie = { earlier: 0, later: 1 } as const;
+export const NativeUnsorted = { sort: 0, error: 1 } as const;
+export const NativePlan = { auto: 0, merge: 1, grouped: 2, sort: 3, probe: 4 } as const;
+
+export interface NativeStream {
+  /** Index into `leftSides`. */
+  readonly leftSide: number;
+  readonly right: NativeSide;
+  readonly knownAt: NativeTime | null;
+  /** Right columns to gather; dictionaries go as their plain indices. */
+  readonly payload: readonly NativeColumn[];
+  readonly direction: number;
+  readonly allowExact: boolean;
+  readonly ties: number;
+  readonly nearestTie: number;
+  /** Aligned unit: bigint for integer times, number for float times, null for none. Inclusive. */
+  readonly tolerance: bigint | number | null;
+  /** Aligned unit; right rows are visible at time + lag. */
+  readonly lag: bigint | number;
+  readonly inner: boolean;
+  readonly nullKeysEqual: boolean;
+  readonly unsorted: number;
+  readonly plan: number;
+  readonly wantIndices: boolean;
+  readonly wantMatched: boolean;
+  readonly wantAge: boolean;
+  readonly ageScale: bigint;
+}
+
+export interface NativeJoinRequest {
+  readonly leftRows: number;
+  readonly leftSides: readonly NativeSide[];
+  /** Left columns to gather; used only when a stream is inner. */
+  readonly leftPayload: readonly NativeColumn[];
+  readonly streams: readonly NativeStream[];
+  /** 0: all threads of the pool. */
+  readonly threads: number;
+  readonly explain: boolean;
+}
+
+/** Null slots are zero bytes; `validity` is null when `nullCount` is 0. Bitmaps start at bit 0. */
+export interface NativeOutputColumn {
+  readonly length: number;
+  readonly nullCount: number;
+  readonly values: ArrayBuffer | null;
+  readonly offsets: ArrayBuffer | null;
+  readonly validity: ArrayBuffer | null;
+}
+
+export interface NativeStreamStats {
+  readonly rows: number;
+  readonly matched: number;
+  readonly noCandidate: number;
+  readonly toleranceExceeded: number;
+  readonly rightRows: number;
+}
+
+export interface NativeExplain {
+  readonly plan: string;
+  readonly reason: string;
+  readonly statistics: Readonly<Record<string, number>>;
+  readonly phases: readonly { readonly name: string; readonly ns: number; readonly bytes: number }[];
+}
+
+export interface NativeStreamResult {
+  /** int32 right row per output row, -1 for none. */
+  readonly indices: ArrayBuffer | null;
+  readonly columns: readonly NativeOutputColumn[];
+  readonly age: NativeOutputColumn | null;
+  readonly matched: NativeOutputColumn | null;
+  readonly stats: NativeStreamStats;
+  readonly explain: NativeExplain | null;
+}
+
+export interface NativeJoinResult {
+  readonly rows: number;
+  /** int32 left row per output row when some stream was inner, else null. */
+  readonly selection: ArrayBuffer | null;
+  readonly left: readonly NativeOutputColumn[];
+  readonly streams: readonly NativeStreamResult[];
+}
+
+/** Handle of a running join; `cancel()` makes it reject with FS_ERR_ABORTED at the next block. */
+export interface NativeTask<T> {
+  readonly promise: Promise<T>;
+  cancel(): void;
+}
+
+export interface NativeBuildInfo {
+  readonly version: string;
+  readonly compiler: string;
+  readonly cuda: string | null;
+  readonly napi: number;
+  readonly threads: number;
+}
+
+/** The addon's exports. A test compares these names with the real ones. */
+export interface NativeAddon {
+  buildInfo(): NativeBuildInfo;
+  joinSync(request: NativeJoinRequest): NativeJoinResult;
+  join(request: NativeJoinRequest): NativeTask<NativeJoinResult>;
+}
+
+export interface AddonLoad {
+  readonly addon: NativeAddon | null;
+  /** File the addon came from, or null. */
+  readonly path: string | null;
+  /** Why there is no addon, one line; null where there is one. */
+  readonly reason: string | null;
+}
+
+let loaded: AddonLoad | undefined;
+
+/** Loads the addon once. Never throws: without one the JavaScript executor serves. */
+export function loadAddon(): AddonLoad {
+  loaded ??= addonLoader.load() as AddonLoad;
+  return loaded;
+}

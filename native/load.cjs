@@ -1,0 +1,46 @@
+'use strict';
+// Finds and loads the native addon: a prebuilt one for this platform, else the one built on this machine.
+// CommonJS, and reached as "#addon" from both builds of the library, because only `require` loads a .node file.
+const fs = require('node:fs');
+const path = require('node:path');
+
+function packageRoot() {
+  for (let dir = __dirname; ; dir = path.dirname(dir)) {
+    const file = path.join(dir, 'package.json');
+    if (fs.existsSync(file) && JSON.parse(fs.readFileSync(file, 'utf8')).name === 'flowstate') return dir;
+    if (dir === path.dirname(dir)) throw new Error('flowstate: package root not found');
+  }
+}
+
+function candidates(root) {
+  const found = [];
+  if (process.env.FLOWSTATE_ADDON) found.push(path.resolve(process.env.FLOWSTATE_ADDON));
+  found.push(path.join(root, 'build', 'Release', 'flowstate.node'));
+  found.push(path.join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'flowstate.node'));
+  return found;
+}
+
+function load() {
+  const failures = [];
+  let root;
+  try {
+    root = packageRoot();
+  } catch (error) {
+    return { addon: null, path: null, reason: error.message };
+  }
+  for (const file of candidates(root)) {
+    if (!fs.existsSync(file)) continue;
+    try {
+      return { addon: require(file), path: file, reason: null };
+    } catch (error) {
+      failures.push(`${file}: ${error.message.split('\n')[0]}`);
+    }
+  }
+  const note = path.join(root, 'build', 'install-failure.txt');
+  if (failures.length === 0 && fs.existsSync(note)) failures.push(fs.readFileSync(note, 'utf8').trim());
+  if (failures.length === 0) failures.push('no prebuilt addon for this platform and none built on this machine');
+  return { addon: null, path: null, reason: failures.join('; ') };
+}
+
+module.exports = { load, packageRoot };
+module.exports.default = module.exports;

@@ -1,0 +1,5 @@
+declare const loader: {
+  load(): { addon: unknown; path: string | null; reason: string | null };
+  packageRoot(): string;
+};
+export = loader;
