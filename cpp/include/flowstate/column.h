@@ -37,12 +37,12 @@ int byte_width(ColumnType type) noexcept;
 
 struct Chunk {
   const std::uint8_t* values = nullptr;
-  const void* offsets = nullptr;             // kBytes32: int32_t*, kBytes64: int64_t*; length + 1 entries
-  const std::uint8_t* validity = nullptr;    // null: every row valid
+  const void* offsets = nullptr;           // kBytes32: int32_t*, kBytes64: int64_t*; length + 1 entries
+  const std::uint8_t* validity = nullptr;  // null: every row valid
   std::int64_t bit_offset = 0;
   std::int64_t length = 0;
-  std::int64_t values_bytes = 0;             // bytes readable at `values`, for the safety re-check
-  std::int32_t dictionary = -1;              // index into Column::dictionaries
+  std::int64_t values_bytes = 0;  // bytes readable at `values`, for the safety re-check
+  std::int32_t dictionary = -1;   // index into Column::dictionaries
 };
 
 struct Column {

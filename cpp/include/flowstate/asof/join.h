@@ -66,14 +66,15 @@ struct StreamRequest {
   Ties ties = Ties::kAuto;
   NearestTie nearest_tie = NearestTie::kEarlier;
   bool has_tolerance = false;
-  std::int64_t tolerance = 0;     // integer times: aligned unit, >= 0, inclusive
-  double tolerance_float = 0.0;   // float times
-  std::int64_t lag = 0;           // aligned unit, >= 0: visible at time + lag
+  std::int64_t tolerance = 0;    // integer times: aligned unit, >= 0, inclusive
+  double tolerance_float = 0.0;  // float times
+  std::int64_t lag = 0;          // aligned unit, >= 0: visible at time + lag
   double lag_float = 0.0;
-  bool inner = false;             // drop left rows without a match in this stream
+  bool inner = false;  // drop left rows without a match in this stream
   bool null_keys_equal = false;
   Unsorted unsorted = Unsorted::kSort;
-  PlanKind plan = PlanKind::kAuto;  // forced by tests; a plan that cannot run the request falls back to one that can
+  PlanKind plan =
+      PlanKind::kAuto;  // forced by tests; a plan that cannot run the request falls back to one that can
   bool want_indices = false;
   bool want_matched = false;
   bool want_age = false;
@@ -101,10 +102,10 @@ struct OutputColumn {
 };
 
 struct StreamStats {
-  std::int64_t rows = 0;                 // left rows
+  std::int64_t rows = 0;  // left rows
   std::int64_t matched = 0;
-  std::int64_t no_candidate = 0;         // nothing to match in that direction (null key or time included)
-  std::int64_t tolerance_exceeded = 0;   // a candidate existed but was too far
+  std::int64_t no_candidate = 0;        // nothing to match in that direction (null key or time included)
+  std::int64_t tolerance_exceeded = 0;  // a candidate existed but was too far
   std::int64_t right_rows = 0;
 };
 
@@ -122,7 +123,7 @@ struct Explain {
 };
 
 struct StreamResult {
-  Buffer indices;  // int32 right row per output row, -1: none; empty unless wanted
+  Buffer indices;                     // int32 right row per output row, -1: none; empty unless wanted
   std::vector<OutputColumn> columns;  // in the order of StreamRequest::payload
   OutputColumn age;                   // int64 (float64 for float times)
   OutputColumn matched;               // bits, never null
