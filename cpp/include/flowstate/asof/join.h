@@ -1,5 +1,5 @@
-// The as-of join: one left table, N right streams, one pass over the left. docs/design/join-semantics.md is the
-// specification; this header is how the core is asked for it. The request arrives validated and complete
+// The as-of join: one left table, N right streams, one pass over the left. docs/design/join-semantics.md is
+// the specification; this header is how the core is asked for it. The request arrives validated and complete
 // (lib/join/request.ts); the core re-checks only what memory safety needs.
 //
 // Results never depend on the thread count, the plan, or how the inputs are chunked.
@@ -41,10 +41,10 @@ struct TimeColumn {
   std::string unit;  // of the aligned value, for messages: "ns", "us", "ms", "s", "d" or "" for plain numbers
 };
 
-// A key column. Integers of any width compare by value * scale; a product that overflows equals nothing on the
-// other side. `unsigned_foreign`: this side is uint64 and the other signed, so values >= 2^63 equal nothing.
-// Floats compare by value, -0 equals 0 and every NaN equals every NaN. Bytes and kFixed compare bytewise.
-// Dictionaries compare by the value they stand for.
+// A key column. Integers of any width compare by value * scale; a product that overflows equals nothing on
+// the other side. `unsigned_foreign`: this side is uint64 and the other signed, so values >= 2^63 equal
+// nothing. Floats compare by value, -0 equals 0 and every NaN equals every NaN. Bytes and kFixed compare
+// bytewise. Dictionaries compare by the value they stand for.
 struct KeyColumn {
   Column column;
   std::int64_t scale = 1;
@@ -91,8 +91,8 @@ struct JoinRequest {
   bool explain = false;
 };
 
-// One gathered column. Null slots hold zero bytes (or an empty string), so that results are equal bit for bit.
-// `validity` is empty when null_count == 0. kBytes32 that would pass 2^31 bytes throws Error LENGTH.
+// One gathered column. Null slots hold zero bytes (or an empty string), so that results are equal bit for
+// bit. `validity` is empty when null_count == 0. kBytes32 that would pass 2^31 bytes throws Error LENGTH.
 struct OutputColumn {
   std::int64_t length = 0;
   std::int64_t null_count = 0;
@@ -144,8 +144,8 @@ struct CancelToken {
   std::atomic<bool> cancelled{false};
 };
 
-// Throws Error: UNSORTED, OVERFLOW, LENGTH, CORRUPT, OUT_OF_MEMORY, ABORTED. Inputs of more than 2^31 - 2 rows a
-// side are ARG_RANGE. O(n + m) for ascending inputs, O((n + m) log) where it must sort.
+// Throws Error: UNSORTED, OVERFLOW, LENGTH, CORRUPT, OUT_OF_MEMORY, ABORTED. Inputs of more than 2^31 - 2
+// rows a side are ARG_RANGE. O(n + m) for ascending inputs, O((n + m) log) where it must sort.
 JoinResult join(const JoinRequest& request, ThreadPool& pool, const CancelToken& cancel);
 
 }  // namespace flowstate::asof
