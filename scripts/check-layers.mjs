@@ -109,7 +109,7 @@ export function findBreaches(root) {
 
 const self = fileURLToPath(import.meta.url);
 if (process.argv[1] === self) {
-  const breaches = findBreaches(dirname(dirname(self)));
+  const breaches = findBreaches(process.argv[2] ?? dirname(dirname(self)));
   for (const breach of breaches) console.error(breach);
   console.log(breaches.length === 0 ? 'layers: clean' : `layers: ${breaches.length} breaches`);
   process.exitCode = breaches.length === 0 ? 0 : 1;

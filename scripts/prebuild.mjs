@@ -4,14 +4,9 @@ import { copyFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildAddon, loadProblem, root } from './addon-build.mjs';
 
-const staticRuntime = process.platform === 'linux' ? '-static-libstdc++ -static-libgcc' : '';
 const { file, problem, log } = buildAddon({
   out: join('build', 'prebuild'),
-  defines: {
-    CMAKE_SHARED_LINKER_FLAGS: staticRuntime,
-    CMAKE_MODULE_LINKER_FLAGS: staticRuntime,
-    CMAKE_CUDA_RUNTIME_LIBRARY: 'Static',
-  },
+  defines: { FS_STATIC_RUNTIME: 'ON', CMAKE_CUDA_RUNTIME_LIBRARY: 'Static' },
 });
 if (problem !== null) {
   console.error(`prebuild: ${problem} (log: ${log})`);
