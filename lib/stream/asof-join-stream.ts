@@ -21,11 +21,11 @@ import {
   type NativeStream,
   NativeTies,
 } from '../internal/native.js';
-import { assemble } from '../join/assemble.js';
+import { assembleTable } from '../join/assemble.js';
 import { type Executor, selectExecutor } from '../join/executor.js';
 import { parseAlignStreams, parseAsofJoin, type ParsedJoin, throwIfAborted } from '../join/parse-options.js';
 import { buildRequest, type JoinPlan } from '../join/request.js';
-import { type StreamStats, statsOf } from '../join/stats.js';
+import { type JoinStats, toJoinStats } from '../join/stats.js';
 import { type Canonical, canonicalValues } from '../schema/canonical.js';
 import { BatchReader } from './batch-reader.js';
 import type {
@@ -55,9 +55,7 @@ export function asofJoinStream(
   options: AsofJoinStreamOptions,
 ): JoinedBatches {
   rejectSort(options, 'options');
-  return new BatchJoin(leftBatches, { right: rightBatches }, (left, rights) =>
-    parseAsofJoin(left, rights[0], options),
-  );
+  return new BatchJoin(leftBatches, { right: rightBatches }, (left, rights) => parseAsofJoin(left, rights[0], options));
 }
 
 /** As `asofJoinStream` with several right sides in one pass over the left: `alignStreams` over batches. */
@@ -114,8 +112,8 @@ class BatchJoin implements JoinedBatches {
     this.#stats = this.#sources.map(() => ({ rows: 0, matched: 0, noCandidate: 0, toleranceExceeded: 0 }));
   }
 
-  get stats(): Readonly<Record<string, StreamStats>> {
-    return this.#byName((i) => statsOf({ ...this.#stats[i]!, rightRows: this.#windows[i]?.rowsRead ?? 0 }));
+  get stats(): Readonly<Record<string, JoinStats>> {
+    return this.#byName((i) => toJoinStats({ ...this.#stats[i]!, rightRows: this.#windows[i]?.rowsRead ?? 0 }));
   }
 
   get retainedRows(): Readonly<Record<string, number>> {
@@ -146,7 +144,7 @@ class BatchJoin implements JoinedBatches {
     const noRights = heads.map((head) => new Table(head.schema, [head.slice(0, 0)]));
 
     const { run } = this.#parse(noLeft, noRights);
-    const executor = selectExecutor(run);
+    const executor = selectExecutor(run.backend);
     const leftOrders = this.#plan(noLeft, noRights).request.leftSides.map(() => new TimeOrder('left', executor.name));
     this.#windows = this.#sources.map(({ name, reader }, i) => {
       const requestOf = (right: Table): NativeStream =>
@@ -174,13 +172,15 @@ class BatchJoin implements JoinedBatches {
       const plan = this.#plan(left, this.#tables());
       const result = await executor.run(plan.request, run.signal);
       this.#count(result);
-      for (const joined of assemble(plan, result).batches) {
-        outputSchema ??= joined.schema;
-        if (joined.numRows > 0 || batch === first) yield new RecordBatch(outputSchema, joined.data);
-      }
+      const joined = assembleTable(plan, result);
+      // Before the consumer takes its time: what is forgotten need not be held while it does.
       for (const [i, stream] of request.streams.entries()) {
         const end = endOf(stream);
         if (end !== null) await this.#windows[i]!.advance(end);
+      }
+      outputSchema ??= joined.schema;
+      for (const part of joined.batches) {
+        if (part.numRows > 0 || batch === first) yield new RecordBatch(outputSchema, part.data);
       }
     }
   }

@@ -2,7 +2,7 @@
 import type { RecordBatch, Table } from 'apache-arrow';
 
 import type { AlignStreamsOptions, AsofJoinOptions, StreamOptions } from '../join/options.js';
-import type { StreamStats } from '../join/stats.js';
+import type { JoinStats } from '../join/stats.js';
 
 /** Record batches (or small tables) of one schema, ascending in time from the first row to the last. */
 export type BatchSource = AsyncIterable<RecordBatch | Table> | Iterable<RecordBatch | Table>;
@@ -26,7 +26,7 @@ export type AlignBatchesOptions = Omit<AlignStreamsOptions, 'unsorted' | 'explai
 /** The joined batches, to be iterated once. */
 export interface JoinedBatches extends AsyncIterable<RecordBatch> {
   /** What has been joined so far, per stream (`right` for a plain join). */
-  readonly stats: Readonly<Record<string, StreamStats>>;
+  readonly stats: Readonly<Record<string, JoinStats>>;
   /** Right rows held for later left rows, per stream: what bounds the memory. */
   readonly retainedRows: Readonly<Record<string, number>>;
 }
