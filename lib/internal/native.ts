@@ -169,10 +169,50 @@ export interface NativeBuildInfo {
 }
 
 /** The addon's exports. A test compares these names with the real ones. */
+/** Range of a time column in its aligned unit, and whether it ascends. */
+export interface NativeTimeExtent {
+  readonly rows: number;
+  /** Rows with a time: not null, not NaN. */
+  readonly valid: number;
+  /** bigint, or number for float columns; null when no row has a time. */
+  readonly min: bigint | number | null;
+  readonly max: bigint | number | null;
+  /** First row before its predecessor, -1 when all ascend. */
+  readonly descentRow: number;
+  readonly descentPreviousRow: number;
+}
+
+export interface NativeDeviceProbe {
+  readonly builtWithCuda: boolean;
+  /** CUDA runtime the addon carries, `13.0`; null when built without. */
+  readonly runtimeVersion: string | null;
+  /** Newest CUDA the driver supports; null without a driver. */
+  readonly driverVersion: string | null;
+  readonly devices: readonly {
+    readonly name: string;
+    readonly memoryBytes: number;
+    readonly computeCapability: string;
+  }[];
+  /** Why no device can be used; null when one can. */
+  readonly reason: string | null;
+}
+
+export interface NativeBufferStats {
+  readonly cachedBytes: number;
+  readonly liveBytes: number;
+  readonly hits: number;
+  readonly misses: number;
+}
+
 export interface NativeAddon {
   buildInfo(): NativeBuildInfo;
+  probeDevice(): NativeDeviceProbe;
+  /** Result memory: what is kept for reuse and what JavaScript still holds. */
+  bufferStats(): NativeBufferStats;
+  trimBuffers(): void;
   joinSync(request: NativeJoinRequest): NativeJoinResult;
   join(request: NativeJoinRequest): NativeTask<NativeJoinResult>;
+  timeExtent(time: NativeTime): NativeTimeExtent;
 }
 
 export interface AddonLoad {
@@ -189,4 +229,9 @@ let loaded: AddonLoad | undefined;
 export function loadAddon(): AddonLoad {
   loaded ??= addonLoader.load() as AddonLoad;
   return loaded;
+}
+
+/** Folder of the installed package, where `package.json` lies. */
+export function packageRoot(): string {
+  return addonLoader.packageRoot();
 }

@@ -1,8 +1,9 @@
-// Borrowed views of Arrow columns. Nothing here owns memory: whoever builds a Column keeps its buffers alive and
-// unchanged until the call that takes it has settled.
+// Borrowed views of Arrow columns. Nothing here owns memory: whoever builds a Column keeps its buffers alive
+// and unchanged until the call that takes it has settled.
 //
-// `values` and `offsets` point at the chunk's first logical row (slices are already applied); bitmaps cannot be
-// cut at a bit, so `bit_offset` says where the first logical row lies in `validity` and, for kBool, in `values`.
+// `values` and `offsets` point at the chunk's first logical row (slices are already applied); bitmaps cannot
+// be cut at a bit, so `bit_offset` says where the first logical row lies in `validity` and, for kBool, in
+// `values`.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,8 @@
 
 namespace flowstate {
 
-// Physical layout, not meaning: a timestamp is kInt64, a date32 kInt32, a decimal kFixed. The numbers are shared
-// with lib/internal/native.ts (NativeType); a test compares the two lists.
+// Physical layout, not meaning: a timestamp is kInt64, a date32 kInt32, a decimal kFixed. The numbers are
+// shared with lib/internal/native.ts (NativeType); a test compares the two lists.
 enum class ColumnType : std::uint8_t {
   kInt8 = 0,
   kInt16 = 1,
@@ -37,12 +38,12 @@ int byte_width(ColumnType type) noexcept;
 
 struct Chunk {
   const std::uint8_t* values = nullptr;
-  const void* offsets = nullptr;             // kBytes32: int32_t*, kBytes64: int64_t*; length + 1 entries
-  const std::uint8_t* validity = nullptr;    // null: every row valid
+  const void* offsets = nullptr;           // kBytes32: int32_t*, kBytes64: int64_t*; length + 1 entries
+  const std::uint8_t* validity = nullptr;  // null: every row valid
   std::int64_t bit_offset = 0;
   std::int64_t length = 0;
-  std::int64_t values_bytes = 0;             // bytes readable at `values`, for the safety re-check
-  std::int32_t dictionary = -1;              // index into Column::dictionaries
+  std::int64_t values_bytes = 0;  // bytes readable at `values`, for the safety re-check
+  std::int32_t dictionary = -1;   // index into Column::dictionaries
 };
 
 struct Column {
@@ -60,9 +61,10 @@ struct Column {
   }
 };
 
-// Re-checks what a corrupt file or a wrong caller could have broken: buffer lengths against row counts, offsets
-// non-negative, ascending and inside the data, dictionary indices inside their dictionary (null rows excepted).
-// Throws Error LENGTH or CORRUPT naming the column and row. O(rows) for offsets and indices, O(chunks) otherwise.
+// Re-checks what a corrupt file or a wrong caller could have broken: buffer lengths against row counts,
+// offsets non-negative, ascending and inside the data, dictionary indices inside their dictionary (null rows
+// excepted). Throws Error LENGTH or CORRUPT naming the column and row. O(rows) for offsets and indices,
+// O(chunks) otherwise.
 void check_column(const Column& column);
 
 }  // namespace flowstate

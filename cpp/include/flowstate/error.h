@@ -1,5 +1,6 @@
-// Errors of the core. Constructors and batch entry points throw flowstate::Error; inner loops are noexcept and
-// return values. The binding turns an Error into a plain record, and TypeScript builds the class (from-native.ts).
+// Errors of the core. Constructors and batch entry points throw flowstate::Error; inner loops are noexcept
+// and return values. The binding turns an Error into a plain record, and TypeScript builds the class
+// (from-native.ts).
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ const char* to_string(ErrorCode code) noexcept;
 
 class Error : public std::runtime_error {
  public:
-  // One named fact about the failure ("row", 812). Integers stay exact: the binding hands them over as BigInt.
+  // One named fact about the failure ("row", 812). Integers stay exact: the binding hands them over as
+  // BigInt.
   using Detail = std::pair<std::string, std::int64_t>;
 
   Error(ErrorCode code, const std::string& message, std::vector<Detail> details = {})

@@ -1,5 +1,5 @@
-// The as-of join: one left table, N right streams, one pass over the left. docs/design/join-semantics.md is the
-// specification; this header is how the core is asked for it. The request arrives validated and complete
+// The as-of join: one left table, N right streams, one pass over the left. docs/design/join-semantics.md is
+// the specification; this header is how the core is asked for it. The request arrives validated and complete
 // (lib/join/request.ts); the core re-checks only what memory safety needs.
 //
 // Results never depend on the thread count, the plan, or how the inputs are chunked.
@@ -41,10 +41,10 @@ struct TimeColumn {
   std::string unit;  // of the aligned value, for messages: "ns", "us", "ms", "s", "d" or "" for plain numbers
 };
 
-// A key column. Integers of any width compare by value * scale; a product that overflows equals nothing on the
-// other side. `unsigned_foreign`: this side is uint64 and the other signed, so values >= 2^63 equal nothing.
-// Floats compare by value, -0 equals 0 and every NaN equals every NaN. Bytes and kFixed compare bytewise.
-// Dictionaries compare by the value they stand for.
+// A key column. Integers of any width compare by value * scale; a product that overflows equals nothing on
+// the other side. `unsigned_foreign`: this side is uint64 and the other signed, so values >= 2^63 equal
+// nothing. Floats compare by value, -0 equals 0 and every NaN equals every NaN. Bytes and kFixed compare
+// bytewise. Dictionaries compare by the value they stand for.
 struct KeyColumn {
   Column column;
   std::int64_t scale = 1;
@@ -66,14 +66,15 @@ struct StreamRequest {
   Ties ties = Ties::kAuto;
   NearestTie nearest_tie = NearestTie::kEarlier;
   bool has_tolerance = false;
-  std::int64_t tolerance = 0;     // integer times: aligned unit, >= 0, inclusive
-  double tolerance_float = 0.0;   // float times
-  std::int64_t lag = 0;           // aligned unit, >= 0: visible at time + lag
+  std::int64_t tolerance = 0;    // integer times: aligned unit, >= 0, inclusive
+  double tolerance_float = 0.0;  // float times
+  std::int64_t lag = 0;          // aligned unit, >= 0: visible at time + lag
   double lag_float = 0.0;
-  bool inner = false;             // drop left rows without a match in this stream
+  bool inner = false;  // drop left rows without a match in this stream
   bool null_keys_equal = false;
   Unsorted unsorted = Unsorted::kSort;
-  PlanKind plan = PlanKind::kAuto;  // forced by tests; a plan that cannot run the request falls back to one that can
+  PlanKind plan =
+      PlanKind::kAuto;  // forced by tests; a plan that cannot run the request falls back to one that can
   bool want_indices = false;
   bool want_matched = false;
   bool want_age = false;
@@ -90,8 +91,8 @@ struct JoinRequest {
   bool explain = false;
 };
 
-// One gathered column. Null slots hold zero bytes (or an empty string), so that results are equal bit for bit.
-// `validity` is empty when null_count == 0. kBytes32 that would pass 2^31 bytes throws Error LENGTH.
+// One gathered column. Null slots hold zero bytes (or an empty string), so that results are equal bit for
+// bit. `validity` is empty when null_count == 0. kBytes32 that would pass 2^31 bytes throws Error LENGTH.
 struct OutputColumn {
   std::int64_t length = 0;
   std::int64_t null_count = 0;
@@ -101,10 +102,10 @@ struct OutputColumn {
 };
 
 struct StreamStats {
-  std::int64_t rows = 0;                 // left rows
+  std::int64_t rows = 0;  // left rows
   std::int64_t matched = 0;
-  std::int64_t no_candidate = 0;         // nothing to match in that direction (null key or time included)
-  std::int64_t tolerance_exceeded = 0;   // a candidate existed but was too far
+  std::int64_t no_candidate = 0;        // nothing to match in that direction (null key or time included)
+  std::int64_t tolerance_exceeded = 0;  // a candidate existed but was too far
   std::int64_t right_rows = 0;
 };
 
@@ -122,7 +123,7 @@ struct Explain {
 };
 
 struct StreamResult {
-  Buffer indices;  // int32 right row per output row, -1: none; empty unless wanted
+  Buffer indices;                     // int32 right row per output row, -1: none; empty unless wanted
   std::vector<OutputColumn> columns;  // in the order of StreamRequest::payload
   OutputColumn age;                   // int64 (float64 for float times)
   OutputColumn matched;               // bits, never null
@@ -143,8 +144,8 @@ struct CancelToken {
   std::atomic<bool> cancelled{false};
 };
 
-// Throws Error: UNSORTED, OVERFLOW, LENGTH, CORRUPT, OUT_OF_MEMORY, ABORTED. Inputs of more than 2^31 - 2 rows a
-// side are ARG_RANGE. O(n + m) for ascending inputs, O((n + m) log) where it must sort.
+// Throws Error: UNSORTED, OVERFLOW, LENGTH, CORRUPT, OUT_OF_MEMORY, ABORTED. Inputs of more than 2^31 - 2
+// rows a side are ARG_RANGE. O(n + m) for ascending inputs, O((n + m) log) where it must sort.
 JoinResult join(const JoinRequest& request, ThreadPool& pool, const CancelToken& cancel);
 
 }  // namespace flowstate::asof

@@ -1,5 +1,6 @@
-// Owned, 64-byte aligned memory for results. Large blocks come from huge-page-advised mappings and are kept for
-// reuse when freed (a first touch of fresh pages costs more than the join that fills them), up to a cap per process.
+// Owned, 64-byte aligned memory for results. Large blocks come from huge-page-advised mappings and are kept
+// for reuse when freed (a first touch of fresh pages costs more than the join that fills them), up to a cap
+// per process.
 #pragma once
 
 #include <cstddef>

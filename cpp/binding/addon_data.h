@@ -1,0 +1,27 @@
+// State of the addon in one environment (the main thread or one worker_thread). Never static: two
+// environments may load the addon at once, and one may be torn down while the other computes.
+#pragma once
+
+#include <memory>
+
+#include "binding/async.h"
+#include "binding/napi_setup.h"
+#include "flowstate/thread_pool.h"
+
+namespace flowstate::binding {
+
+struct AddonData {
+  explicit AddonData(Napi::Env env) : runner(env) {}
+
+  // The compute threads start with the first join, not with `require`.
+  ThreadPool& pool();
+
+  std::unique_ptr<ThreadPool> threads;
+  AsyncRunner runner;  // destroyed first: its tasks use the pool
+};
+
+AddonData& data_of(Napi::Env env);
+
+void register_join(Napi::Env env, Napi::Object exports);
+
+}  // namespace flowstate::binding

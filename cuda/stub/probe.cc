@@ -1,0 +1,12 @@
+// The device probe where there was no CUDA compiler.
+#include "flowstate/device/probe.h"
+
+namespace flowstate::device {
+
+Probe probe() {
+  Probe result;
+  result.reason = "built without CUDA (no CUDA compiler was found when the addon was built)";
+  return result;
+}
+
+}  // namespace flowstate::device
