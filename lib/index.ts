@@ -41,3 +41,11 @@ export {
   ResourceError,
   StateError,
 } from './errors/errors.js';
+export { alignBatches, asofJoinStream } from './stream/asof-join-stream.js';
+export type {
+  AlignBatchesOptions,
+  AsofJoinStreamOptions,
+  BatchSource,
+  BatchStreamOptions,
+  JoinedBatches,
+} from './stream/options.js';

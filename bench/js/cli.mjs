@@ -34,7 +34,9 @@ pl.readParquet(left).joinAsof(pl.readParquet(right), { on: 'ts', by: 'symbol' })
 );
 
 try {
-  console.log(`Machine: ${machine()}. Command: \`npm run bench:cli -- ${runs}\`. Whole processes, median wall ms of ${runs} interleaved rounds; MB = largest resident set.\n`);
+  console.log(
+    `Machine: ${machine()}. Command: \`npm run bench:cli -- ${runs}\`. Whole processes, median wall ms of ${runs} interleaved rounds; MB = largest resident set.\n`,
+  );
   console.log('| rows | flowstate join | DuckDB | ratio | nodejs-polars | ratio | MB flowstate / DuckDB / Polars |');
   console.log('|---|---|---|---|---|---|---|');
   for (const [leftRows, rightRows] of [
@@ -46,7 +48,22 @@ try {
     await writeTable(paths.left, left);
     await writeTable(paths.right, right);
     const jobs = [
-      ['flowstate', [join(root, 'bin/flowstate.js'), 'join', '--left', paths.left, '--right', paths.right, '--on', 'ts', '--by', 'symbol', '--out']],
+      [
+        'flowstate',
+        [
+          join(root, 'bin/flowstate.js'),
+          'join',
+          '--left',
+          paths.left,
+          '--right',
+          paths.right,
+          '--on',
+          'ts',
+          '--by',
+          'symbol',
+          '--out',
+        ],
+      ],
       ['duckdb', [duckdbScript, paths.left, paths.right]],
       ['polars', [polarsScript, paths.left, paths.right]],
     ];
@@ -58,7 +75,9 @@ try {
         const out = join(folder, `out-${name}.parquet`);
         rmSync(out, { force: true });
         const start = process.hrtime.bigint();
-        const done = spawnSync('/usr/bin/env', ['time', '-f', '%M', process.execPath, ...argv, out], { encoding: 'utf8' });
+        const done = spawnSync('/usr/bin/env', ['time', '-f', '%M', process.execPath, ...argv, out], {
+          encoding: 'utf8',
+        });
         const ms = Number(process.hrtime.bigint() - start) / 1e6;
         if (done.status !== 0) throw new Error(`${name}: ${done.stderr}`);
         if (round >= 0) times[i].push(ms);
@@ -69,7 +88,10 @@ try {
     }
     for (const [i, answer] of answers.entries()) {
       const first = answers[0];
-      const same = answer.rows === first.rows && answer.matched === first.matched && Math.abs(answer.bid - first.bid) <= 1e-9 * Math.abs(first.bid);
+      const same =
+        answer.rows === first.rows &&
+        answer.matched === first.matched &&
+        Math.abs(answer.bid - first.bid) <= 1e-9 * Math.abs(first.bid);
       if (!same) console.log(`DISAGREES: ${jobs[i][0]}`);
     }
     const [own, duck, pl] = times.map(median);

@@ -71,9 +71,14 @@ export async function duckdb({ left, right }, keyed) {
   const on = `${keyed ? 'l.symbol = r.symbol AND ' : ''}l.ts >= r.ts`;
   return {
     name: 'DuckDB',
-    run: () => connection.run(`CREATE OR REPLACE TEMP TABLE joined AS SELECT l.*, r.bid, r.ask FROM l ASOF LEFT JOIN r ON ${on}`),
+    run: () =>
+      connection.run(
+        `CREATE OR REPLACE TEMP TABLE joined AS SELECT l.*, r.bid, r.ask FROM l ASOF LEFT JOIN r ON ${on}`,
+      ),
     answer: async () => {
-      const reader = await connection.runAndReadAll('SELECT count(*)::DOUBLE, count(bid)::DOUBLE, sum(bid), sum(ask) FROM joined');
+      const reader = await connection.runAndReadAll(
+        'SELECT count(*)::DOUBLE, count(bid)::DOUBLE, sum(bid), sum(ask) FROM joined',
+      );
       const [rows, matched, bid, ask] = reader.getRows()[0];
       return { rows, matched, bid, ask };
     },

@@ -1,6 +1,19 @@
 // Seeded inputs for the join benchmarks. Both sides are ascending in time over the same span; right times are
 // unique, so that engines with undefined ties can be compared; keys are uniform or Zipf.
-import { Table, RecordBatch, Schema, Field, Struct, makeData, Dictionary, Utf8, Int32, Float64, TimestampNanosecond, makeVector } from 'apache-arrow';
+import {
+  Table,
+  RecordBatch,
+  Schema,
+  Field,
+  Struct,
+  makeData,
+  Dictionary,
+  Utf8,
+  Int32,
+  Float64,
+  TimestampNanosecond,
+  makeVector,
+} from 'apache-arrow';
 
 /** xorshift128+ on doubles' worth of bits: fast, seeded, good enough for shapes. */
 export function random(seed) {
@@ -64,7 +77,12 @@ function keyData(kind, codes, names) {
   const rows = codes.length;
   if (kind === 'int') return makeData({ type: new Int32(), length: rows, data: codes });
   if (kind === 'dictionary') {
-    const dictionary = makeVector(utf8Data(names, Int32Array.from(names, (_, i) => i)));
+    const dictionary = makeVector(
+      utf8Data(
+        names,
+        Int32Array.from(names, (_, i) => i),
+      ),
+    );
     return makeData({ type: new Dictionary(new Utf8(), new Int32()), length: rows, data: codes, dictionary });
   }
   return utf8Data(names, codes);
@@ -91,12 +109,23 @@ function table(columns) {
   const schema = new Schema(fields);
   const rows = columns[0][1].length;
   return new Table(schema, [
-    new RecordBatch(schema, makeData({ type: new Struct(fields), length: rows, nullCount: 0, children: columns.map((c) => c[1]) })),
+    new RecordBatch(
+      schema,
+      makeData({ type: new Struct(fields), length: rows, nullCount: 0, children: columns.map((c) => c[1]) }),
+    ),
   ]);
 }
 
 /** { left, right } tables: left (ts, key?, price), right (ts, key?, bid, ask). */
-export function makeInputs({ leftRows, rightRows, symbols = 1000, key = 'string', skew = 'uniform', seed = 7, right = 0 }) {
+export function makeInputs({
+  leftRows,
+  rightRows,
+  symbols = 1000,
+  key = 'string',
+  skew = 'uniform',
+  seed = 7,
+  right = 0,
+}) {
   const next = random(seed + right * 101);
   const names = symbolNames(symbols);
   const span = Math.max(leftRows, rightRows) * 1000;
@@ -119,4 +148,3 @@ export function makeInputs({ leftRows, rightRows, symbols = 1000, key = 'string'
   const left = side(leftRows, ['price']);
   return { left, right: side(rightRows, ['bid', 'ask']) };
 }
-

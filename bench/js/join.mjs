@@ -50,16 +50,24 @@ function print(line) {
 print(`# As-of join, JavaScript API (${new Date().toISOString().slice(0, 10)})`);
 print('');
 print(`Machine: ${machine()}. Command: \`npm run bench -- ${process.argv.slice(2).join(' ')}\`.`);
-print('Median ms of interleaved runs; ratio = contender / flowstate with all threads. A contender that disagrees is not timed as equal.');
+print(
+  'Median ms of interleaved runs; ratio = contender / flowstate with all threads. A contender that disagrees is not timed as equal.',
+);
 print('');
-print('| case | flowstate | 1 thread | 2 threads | 2 over 1 | nodejs-polars | ratio | DuckDB | ratio | memcpy bound | flowstate / memcpy |');
+print(
+  '| case | flowstate | 1 thread | 2 threads | 2 over 1 | nodejs-polars | ratio | DuckDB | ratio | memcpy bound | flowstate / memcpy |',
+);
 print('|---|---|---|---|---|---|---|---|---|---|---|');
 for (const [name, shape] of cases) {
   if (!name.includes(args.filter)) continue;
   if (shape.large && !args.large && !args.filter) continue;
   const keyed = shape.key !== 'none';
   const inputs = makeInputs(shape);
-  const contenders = [flowstate(inputs, keyed), flowstate(inputs, keyed, { threads: 1 }), flowstate(inputs, keyed, { threads: 2 })];
+  const contenders = [
+    flowstate(inputs, keyed),
+    flowstate(inputs, keyed, { threads: 1 }),
+    flowstate(inputs, keyed, { threads: 2 }),
+  ];
   if (!shape.alone) {
     contenders.push(polars(inputs, keyed, shape.key));
     if (!args['no-duckdb']) contenders.push(await duckdb(inputs, keyed));

@@ -34,7 +34,13 @@ export async function compare(contenders, { runs = 11, warmup = 2 } = {}) {
     globalThis.gc?.();
     await new Promise((resolve) => setImmediate(resolve));
   }
-  return rows.map(({ name, agrees, times }) => ({ name, agrees, median: median(times), min: Math.min(...times), max: Math.max(...times) }));
+  return rows.map(({ name, agrees, times }) => ({
+    name,
+    agrees,
+    median: median(times),
+    min: Math.min(...times),
+    max: Math.max(...times),
+  }));
 }
 
 /** Milliseconds that one thread needs to copy `bytes`, the physical bound printed beside a result. */

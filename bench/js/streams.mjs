@@ -9,7 +9,9 @@ const require = createRequire(import.meta.url);
 const pl = require('nodejs-polars');
 const runs = Number(process.argv[2] ?? 9);
 
-console.log(`Machine: ${machine()}. Command: \`npm run bench:streams -- ${runs}\`. Median ms of ${runs} interleaved rounds.\n`);
+console.log(
+  `Machine: ${machine()}. Command: \`npm run bench:streams -- ${runs}\`. Median ms of ${runs} interleaved rounds.\n`,
+);
 console.log('| streams | keys | alignStreams | sum of single joins | share | chained nodejs-polars | ratio |');
 console.log('|---|---|---|---|---|---|---|');
 for (const key of ['string', 'dictionary', 'int']) {

@@ -230,3 +230,8 @@ export function loadAddon(): AddonLoad {
   loaded ??= addonLoader.load() as AddonLoad;
   return loaded;
 }
+
+/** Folder of the installed package, where `package.json` lies. */
+export function packageRoot(): string {
+  return addonLoader.packageRoot();
+}

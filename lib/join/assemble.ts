@@ -2,7 +2,7 @@
  * From an executor's result to an Arrow table. A left join shares the left's buffers and keeps its batches: the right
  * columns are contiguous and sliced to them, O(chunks). An inner join is one batch, everything gathered.
  */
-import { Data, DataType, Field, RecordBatch, Schema, Struct, Table } from 'apache-arrow';
+import { Data, DataType, type Field, RecordBatch, Schema, Struct, Table } from 'apache-arrow';
 
 import { fail } from '../internal/validate.js';
 import type { NativeJoinResult, NativeOutputColumn, NativeStreamResult } from '../internal/native.js';

@@ -2,7 +2,7 @@
  * The columns of a result: their order, their names, their types, and where each comes from. Names follow
  * docs/design/join-semantics.md, "Output"; a collision that no suffix solves is FS_ERR_NAME_COLLISION.
  */
-import { Bool, DataType, Field, Float64, Int64, type Table } from 'apache-arrow';
+import { Bool, type DataType, Field, Float64, Int64, type Table } from 'apache-arrow';
 
 import { fail } from '../internal/validate.js';
 import type { NativeColumn } from '../internal/native.js';

@@ -38,7 +38,10 @@ withAddon('memory of results', () => {
     let held: Table | undefined = await asofJoin(left, right, { on: 'ts', backend: 'native', age: 'age' });
     expect(addon!.bufferStats().liveBytes).toBeGreaterThan(before);
     for (let i = 0; i < 50; i++) {
-      held = i % 2 === 0 ? asofJoinSync(left, right, { on: 'ts', backend: 'native' }) : await asofJoin(left, right, { on: 'ts', backend: 'native' });
+      held =
+        i % 2 === 0
+          ? asofJoinSync(left, right, { on: 'ts', backend: 'native' })
+          : await asofJoin(left, right, { on: 'ts', backend: 'native' });
     }
     expect(held.numRows).toBe(ROWS);
     held = undefined;
