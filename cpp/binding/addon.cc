@@ -91,8 +91,7 @@ Napi::Value trim_buffers(const Napi::CallbackInfo& info) {
 }  // namespace
 
 ThreadPool& AddonData::pool() {
-  // The caller of a join takes part in it, so one thread fewer than the machine has.
-  if (!threads) threads = std::make_unique<ThreadPool>(std::max(0, hardware_threads() - 1));
+  if (!threads) threads = std::make_unique<ThreadPool>(hardware_threads());
   return *threads;
 }
 

@@ -7,6 +7,7 @@
 #include "binding/addon_data.h"
 #include "binding/guard.h"
 #include "binding/marshal.h"
+#include "flowstate/asof/extent.h"
 #include "flowstate/asof/join.h"
 
 namespace flowstate::binding {
@@ -211,10 +212,35 @@ Napi::Value join_async(const Napi::CallbackInfo& info) {
   });
 }
 
+// timeExtent(time: NativeTime): NativeTimeExtent
+Napi::Value time_extent(const Napi::CallbackInfo& info) {
+  return guarded(info, [&info]() -> Napi::Value {
+    const Napi::Env env = info.Env();
+    const asof::CancelToken cancel;
+    const asof::TimeExtent extent =
+        asof::time_extent(time_from_js(request_argument(info)), data_of(env).pool(), cancel);
+    const auto value = [&](std::int64_t integer, double number) -> Napi::Value {
+      if (extent.valid == 0) return env.Null();
+      if (extent.is_float) return Napi::Number::New(env, number);
+      if (extent.is_unsigned) return Napi::BigInt::New(env, static_cast<std::uint64_t>(integer));
+      return Napi::BigInt::New(env, integer);
+    };
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("rows", static_cast<double>(extent.rows));
+    object.Set("valid", static_cast<double>(extent.valid));
+    object.Set("min", value(extent.min, extent.min_float));
+    object.Set("max", value(extent.max, extent.max_float));
+    object.Set("descentRow", static_cast<double>(extent.descent_row));
+    object.Set("descentPreviousRow", static_cast<double>(extent.descent_previous_row));
+    return object;
+  });
+}
+
 }  // namespace
 
 void register_join(Napi::Env env, Napi::Object exports) {
   exports.Set("joinSync", Napi::Function::New(env, join_sync, "joinSync"));
+  exports.Set("timeExtent", Napi::Function::New(env, time_extent, "timeExtent"));
   exports.Set("join", Napi::Function::New(env, join_async, "join"));
 }
 

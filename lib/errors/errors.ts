@@ -29,7 +29,7 @@ export class FlowStateError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    const brand = brandOf(this as unknown as { name: string });
+    const brand = brandOf(this);
     return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[brand] === true;
   }
 }

@@ -169,6 +169,19 @@ export interface NativeBuildInfo {
 }
 
 /** The addon's exports. A test compares these names with the real ones. */
+/** Range of a time column in its aligned unit, and whether it ascends. */
+export interface NativeTimeExtent {
+  readonly rows: number;
+  /** Rows with a time: not null, not NaN. */
+  readonly valid: number;
+  /** bigint, or number for float columns; null when no row has a time. */
+  readonly min: bigint | number | null;
+  readonly max: bigint | number | null;
+  /** First row before its predecessor, -1 when all ascend. */
+  readonly descentRow: number;
+  readonly descentPreviousRow: number;
+}
+
 export interface NativeDeviceProbe {
   readonly builtWithCuda: boolean;
   /** CUDA runtime the addon carries, `13.0`; null when built without. */
@@ -199,6 +212,7 @@ export interface NativeAddon {
   trimBuffers(): void;
   joinSync(request: NativeJoinRequest): NativeJoinResult;
   join(request: NativeJoinRequest): NativeTask<NativeJoinResult>;
+  timeExtent(time: NativeTime): NativeTimeExtent;
 }
 
 export interface AddonLoad {
@@ -215,4 +229,9 @@ let loaded: AddonLoad | undefined;
 export function loadAddon(): AddonLoad {
   loaded ??= addonLoader.load() as AddonLoad;
   return loaded;
+}
+
+/** Folder of the installed package, where `package.json` lies. */
+export function packageRoot(): string {
+  return addonLoader.packageRoot();
 }

@@ -1,0 +1,30 @@
+/** The executor in the native addon: one call, errors rebuilt as classes, an AbortSignal that cancels the task. */
+import { fromNative } from '../errors/from-native.js';
+import type { NativeAddon } from '../internal/native.js';
+import type { Executor } from './executor.js';
+
+export function createNativeExecutor(addon: NativeAddon): Executor {
+  return {
+    name: 'native',
+    runSync(request) {
+      try {
+        return addon.joinSync(request);
+      } catch (error) {
+        throw fromNative(error);
+      }
+    },
+    async run(request, signal) {
+      let cancel: (() => void) | null = null;
+      try {
+        const task = addon.join(request);
+        cancel = () => task.cancel();
+        signal?.addEventListener('abort', cancel, { once: true });
+        return await task.promise;
+      } catch (error) {
+        throw fromNative(error);
+      } finally {
+        if (cancel !== null) signal?.removeEventListener('abort', cancel);
+      }
+    },
+  };
+}
