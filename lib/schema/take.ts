@@ -46,10 +46,10 @@ function take(column: ArrowColumn, indices: Int32Array, type: DataType): Data {
   if (DataType.isDictionary(type)) return takeDictionary(column, indices, type);
   const flat = payloadColumn(column);
   if (flat !== null) return dataFromOutput(type, gatherColumn(flat, indices));
+  if (DataType.isNull(type)) return new Data(type, 0, indices.length, indices.length);
+  if (DataType.isUnion(type)) return takeUnion(column, indices, type);
   const rows = dropNullRows(column.chunks, indices);
   switch (type.typeId) {
-    case Type.Null:
-      return new Data(type, 0, indices.length, indices.length);
     case Type.Struct:
       return nested(type, rows, { children: takeStructChildren(column, type, rows) });
     case Type.FixedSizeList:
@@ -63,8 +63,6 @@ function take(column: ArrowColumn, indices: Int32Array, type: DataType): Data {
       const { values, buffers } = gatherViews(column.where, column.chunks, rows.chunkOf, rows.rowOf);
       return nested(type, rows, { values, variadic: buffers });
     }
-    case Type.Union:
-      return DataType.isUnion(type) ? takeUnion(column, indices, type) : unsupported(column);
     default:
       return unsupported(column);
   }

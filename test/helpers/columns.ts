@@ -244,7 +244,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** The cell at `row` of a chunk, from its raw buffers. Bytes come back as hex. */
 export function readCell(data: Data, row: number): Cell | object {
-  if (!data.getValid(row)) return null;
+  if (DataType.isNull(data.type) || !data.getValid(row)) return null;
   const { type, values } = data;
   if (DataType.isDictionary(type)) {
     const dictionary = data.dictionary;
