@@ -2,6 +2,7 @@
 import { fromNative } from '../errors/from-native.js';
 import type { NativeAddon } from '../internal/native.js';
 import type { Executor } from './executor.js';
+import { throwIfAborted } from './parse-options.js';
 
 export function createNativeExecutor(addon: NativeAddon): Executor {
   return {
@@ -19,8 +20,12 @@ export function createNativeExecutor(addon: NativeAddon): Executor {
         const task = addon.join(request);
         cancel = () => task.cancel();
         signal?.addEventListener('abort', cancel, { once: true });
-        return await task.promise;
+        const result = await task.promise;
+        // The work may have ended before it saw the signal; the caller must not be handed what it gave up.
+        throwIfAborted(signal);
+        return result;
       } catch (error) {
+        throwIfAborted(signal);
         throw fromNative(error);
       } finally {
         if (cancel !== null) signal?.removeEventListener('abort', cancel);
