@@ -23,16 +23,11 @@ export function createError(
   return new ERROR_CLASSES[ERROR_CODES[code]](code, message, options);
 }
 
-/** Details of native errors are numbers; a side is named. */
-const SIDES = ['left', 'right'] as const;
-
 /** The error for whatever native code threw: records become classes, anything else is passed through. */
 export function fromNative(thrown: unknown): unknown {
   if (!isNativeErrorRecord(thrown)) return thrown;
   const code = (thrown.code in ERROR_CODES ? thrown.code : 'FS_ERR_INTERNAL') as ErrorCode;
-  const details =
-    typeof thrown.details.side === 'number' ? { ...thrown.details, side: SIDES[thrown.details.side] } : thrown.details;
-  const error = createError(code, thrown.message, { details, fatal: code === 'FS_ERR_INTERNAL' });
+  const error = createError(code, thrown.message, { details: thrown.details, fatal: code === 'FS_ERR_INTERNAL' });
   Error.captureStackTrace(error, fromNative);
   return error;
 }
