@@ -18,7 +18,7 @@ import {
 import { fail } from '../internal/validate.js';
 import type { NativeColumn, NativeOutputColumn } from '../internal/native.js';
 import { type ArrowColumn, layoutOf, nativeColumn, payloadColumn, sharedDictionary } from './arrow-columns.js';
-import { localType, localData, typeName } from './arrow-types.js';
+import { localType, localVector, typeName } from './arrow-types.js';
 import { type Canonical, canonicalValues } from './canonical.js';
 import { gatherColumn, type Located, locateRows, validityBits } from './gather.js';
 import { gatherViews, isValid } from './string-views.js';
@@ -247,7 +247,7 @@ export function resultDictionary(column: ArrowColumn, type: Dictionary): Vector 
   const filled = column.chunks.filter((data) => data.length > 0);
   const chunks = filled.length > 0 ? filled : column.chunks;
   const shared = sharedDictionary(chunks);
-  if (shared !== null) return new Vector(shared.data.map(localData));
+  if (shared !== null) return localVector(shared);
   return filled.length === 0 ? emptyDictionary(type) : null;
 }
 
