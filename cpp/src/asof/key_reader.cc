@@ -57,7 +57,7 @@ bool pack(const Byte* data, std::int64_t length, std::int64_t room, PairKey& key
 }
 
 bool pack(const Byte* data, std::int64_t length, std::int64_t, BytesKey& key) noexcept {
-  key = {data, length};
+  key = {data, length, BytesKey::hash_of(data, length)};
   return true;
 }
 
