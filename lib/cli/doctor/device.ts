@@ -39,14 +39,20 @@ function toolkit(probe: NativeDeviceProbe | null): Check {
   return missing('CUDA toolkit', why, 'for joins on a GPU install the CUDA toolkit, then npm rebuild flowstate');
 }
 
-function addonCuda(probe: NativeDeviceProbe | null): Check {
+function addonCuda(probe: NativeDeviceProbe | null, hasNvcc: boolean): Check {
   if (probe === null) return missing('CUDA in addon', 'there is no addon', 'see addon');
   if (!probe.builtWithCuda) {
-    return missing(
-      'CUDA in addon',
-      'the addon was built where there was no nvcc',
-      'install the CUDA toolkit, then npm rebuild flowstate',
-    );
+    return hasNvcc
+      ? missing(
+          'CUDA in addon',
+          'the addon was built without, although nvcc is here',
+          'run `npm run build:addon` (in a checkout) or `npm rebuild flowstate`; see build/install-cuda.log',
+        )
+      : missing(
+          'CUDA in addon',
+          'the addon was built where there was no nvcc',
+          'install the CUDA toolkit, then `npm rebuild flowstate`',
+        );
   }
   return ok('CUDA in addon', `runtime ${probe.runtimeVersion ?? 'unknown'}, linked statically`);
 }
@@ -108,7 +114,8 @@ function directStorage(): Check {
 /** Every device check. */
 export function checkDevice(load: AddonLoad): Check[] {
   const probe = load.addon?.probeDevice() ?? null;
-  const checks = [toolkit(probe), addonCuda(probe), driver(probe), ...devices(probe), directStorage()];
+  const nvcc = toolkit(probe);
+  const checks = [nvcc, addonCuda(probe, nvcc.status === 'ok'), driver(probe), ...devices(probe), directStorage()];
   const chosen = process.env.FLOWSTATE_DEVICE;
   return chosen === undefined ? checks : [...checks, info('FLOWSTATE_DEVICE', chosen)];
 }
