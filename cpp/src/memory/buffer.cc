@@ -1,6 +1,6 @@
-// Blocks below 4 MB come from the C++ heap. Larger ones are anonymous mappings aligned to 2 MB and advised for
-// huge pages, and go to a small cache when freed: the kernel zeroes fresh pages at about the speed of the join
-// itself, so a result that reuses warm pages costs half. Cached blocks are evicted oldest first.
+// Blocks below 128 KB come from the C++ heap. Larger ones are anonymous mappings, from 4 MB on aligned to 2 MB and
+// advised for huge pages, and go to a small cache when freed: the kernel zeroes fresh pages at about the speed of
+// the join itself, so a result that reuses warm pages costs half. Cached blocks are evicted oldest first.
 #include "flowstate/memory/buffer.h"
 
 #include <atomic>
@@ -20,8 +20,12 @@ namespace flowstate {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kLarge = std::size_t{4} << 20;
+constexpr std::size_t kMapped = std::size_t{128} << 10;
+constexpr std::size_t kHuge = std::size_t{4} << 20;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kMappedUnit = std::size_t{64} << 10;  // the largest page of any supported machine
+
+std::size_t round_up(std::size_t size, std::size_t unit) noexcept { return (size + unit - 1) & ~(unit - 1); }
 
 struct Block {
   std::uint8_t* data;
@@ -30,6 +34,10 @@ struct Block {
 
 std::uint8_t* map_block(std::size_t capacity) noexcept {
 #if defined(__linux__)
+  if (capacity < kHuge) {
+    void* plain = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return plain == MAP_FAILED ? nullptr : static_cast<std::uint8_t*>(plain);
+  }
   const std::size_t span = capacity + kHugePage;
   if (span < capacity) return nullptr;
   void* base = mmap(nullptr, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -66,7 +74,7 @@ class BlockCache {
     std::size_t best = blocks_.size();
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       const std::size_t have = blocks_[i].capacity;
-      if (have < capacity || have > capacity + capacity / 4 + kHugePage) continue;
+      if (have < capacity || have > capacity + capacity / 4 + kMappedUnit) continue;
       if (best == blocks_.size() || have <= blocks_[best].capacity) best = i;
     }
     if (best == blocks_.size()) {
@@ -160,14 +168,13 @@ std::atomic<std::size_t> live_bytes{0};
 
 Block allocate(std::size_t size) {
   if (size > (std::size_t{1} << 46)) fail(size);
-  const std::size_t small = (size + kAlignment - 1) & ~(kAlignment - 1);
-  if (small < kLarge) {
-    const std::size_t capacity = small;
+  if (round_up(size, kAlignment) < kMapped) {
+    const std::size_t capacity = round_up(size, kAlignment);
     auto* data = static_cast<std::uint8_t*>(::operator new(capacity, std::align_val_t{kAlignment}, std::nothrow));
     if (data == nullptr) fail(size);
     return {data, capacity};
   }
-  const std::size_t capacity = (size + kHugePage - 1) & ~(kHugePage - 1);
+  const std::size_t capacity = round_up(size, round_up(size, kMappedUnit) < kHuge ? kMappedUnit : kHugePage);
   Block block = cache().take(capacity);
   if (block.data == nullptr) {
     block = {map_block(capacity), capacity};
@@ -183,7 +190,7 @@ Block allocate(std::size_t size) {
 void release(Block block) noexcept {
   if (block.data == nullptr) return;
   live_bytes.fetch_sub(block.capacity, std::memory_order_relaxed);
-  if (block.capacity < kLarge) {
+  if (block.capacity < kMapped) {
     ::operator delete(block.data, std::align_val_t{kAlignment});
   } else {
     cache().give(block);

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RecordBatch, Table } from 'apache-arrow';
+import { type RecordBatch, Table } from 'apache-arrow';
 import { readBatches, readInfo, readTable, writeTable } from '../../../lib/storage/index.js';
 import { everyType, exactColumns, nestedTable, typeNames } from './tables.js';
 
