@@ -2,6 +2,7 @@
 // Finds and loads the native addon: a prebuilt one for this platform, else the one built on this machine.
 // CommonJS, and reached as "#addon" from both builds of the library, because only `require` loads a .node file.
 const fs = require('node:fs');
+const { createRequire } = require('node:module');
 const path = require('node:path');
 
 function packageRoot() {
@@ -55,5 +56,22 @@ function load() {
   return { addon: null, path: null, reason: failures.join('; ') };
 }
 
-module.exports = { load, packageRoot };
+/** The libduckdb that @duckdb/node-bindings installed for this platform, or null. */
+function duckdbLibrary() {
+  const file = process.platform === 'darwin' ? 'libduckdb.dylib' : 'libduckdb.so';
+  for (const suffix of ['', '-musl']) {
+    try {
+      const bindings = createRequire(require.resolve('@duckdb/node-bindings/package.json'));
+      const home = path.dirname(
+        bindings.resolve(`@duckdb/node-bindings-${process.platform}-${process.arch}${suffix}/package.json`),
+      );
+      if (fs.existsSync(path.join(home, file))) return path.join(home, file);
+    } catch {
+      // Not installed; the other variant may be.
+    }
+  }
+  return null;
+}
+
+module.exports = { load, packageRoot, duckdbLibrary };
 module.exports.default = module.exports;

@@ -2,6 +2,7 @@
 import { fromNative, isNativeErrorRecord } from '../errors/from-native.js';
 import type { NativeAddon } from '../internal/native.js';
 import type { Executor } from './executor.js';
+import { throwIfAborted } from './parse-options.js';
 
 /** The core numbers the sides, 0 and 1; callers read names. */
 function joinError(thrown: unknown): unknown {
@@ -26,8 +27,12 @@ export function createNativeExecutor(addon: NativeAddon): Executor {
         const task = addon.join(request);
         cancel = () => task.cancel();
         signal?.addEventListener('abort', cancel, { once: true });
-        return await task.promise;
+        const result = await task.promise;
+        // The work may have ended before it saw the signal; the caller must not be handed what it gave up.
+        throwIfAborted(signal);
+        return result;
       } catch (error) {
+        throwIfAborted(signal);
         throw joinError(error);
       } finally {
         if (cancel !== null) signal?.removeEventListener('abort', cancel);

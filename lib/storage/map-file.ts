@@ -1,11 +1,18 @@
 /** A whole file as bytes: mapped by the addon, so that only what is used is read; read into memory where there is none. */
 import { promises as fs } from 'node:fs';
+import { createError, fromNative } from '../errors/from-native.js';
+import { loadAddon } from '../internal/native.js';
 import { corrupt, ioError } from './io-error.js';
 
 const BLOCK = 1 << 30;
 
 /** The file's bytes, 8-byte aligned. Mapped memory is unmapped when the last view is collected. */
 export async function mapFile(path: string): Promise<Uint8Array> {
+  const { addon } = loadAddon();
+  if (addon !== null && typeof addon.mapFile === 'function') {
+    const mapped = mapNative(addon.mapFile, path);
+    if (mapped !== null) return mapped;
+  }
   const file = await fs.open(path, 'r').catch((error: unknown) => {
     throw ioError(error, path, 'open');
   });
@@ -22,5 +29,16 @@ export async function mapFile(path: string): Promise<Uint8Array> {
     throw ioError(error, path, 'read');
   } finally {
     await file.close();
+  }
+}
+
+function mapNative(map: (path: string) => ArrayBuffer | null, path: string): Uint8Array | null {
+  try {
+    const buffer = map(path);
+    return buffer === null ? null : new Uint8Array(buffer);
+  } catch (error) {
+    const failure = fromNative(error);
+    const message = failure instanceof Error ? failure.message : String(failure);
+    throw createError('FS_ERR_IO', message, { details: { syscall: 'mmap', path }, cause: error });
   }
 }

@@ -1,4 +1,6 @@
 /** Every executor that can run here, and comparison of their results bit for bit. */
+import { createHash } from 'node:crypto';
+
 import { createJavascriptExecutor } from '../../lib/join/javascript-executor';
 import { createNativeExecutor } from '../../lib/join/native-executor';
 import {
@@ -37,7 +39,8 @@ function hex(buffer: ArrayBuffer | null, byteLength: number, lastBits = 8): stri
   if (buffer === null) return byteLength === 0 ? '' : 'absent';
   const bytes = new Uint8Array(buffer).slice(0, byteLength);
   if (lastBits < 8 && byteLength > 0) bytes[byteLength - 1]! &= (1 << lastBits) - 1;
-  return bytes.length < byteLength ? 'short' : Buffer.from(bytes).toString('hex');
+  if (bytes.length < byteLength) return 'short';
+  return byteLength <= 4096 ? Buffer.from(bytes).toString('hex') : createHash('sha1').update(bytes).digest('hex');
 }
 
 function columnText(column: NativeOutputColumn | null, width: number | 'bits' | 'bytes32' | 'bytes64'): object | null {

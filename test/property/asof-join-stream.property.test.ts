@@ -17,7 +17,7 @@ import {
   makeData,
   vectorFromArray,
 } from 'apache-arrow';
-import { alignBatches, alignStreams, asofJoin, asofJoinStream, type AsofJoinOptions } from '../../lib/index.js';
+import { alignBatches, alignStreams, asofJoin, asofJoinStream, type AsofJoinStreamOptions } from '../../lib/index.js';
 import { loadAddon } from '../../lib/internal/native.js';
 import { windowLimits } from '../../lib/stream/right-window.js';
 
@@ -171,7 +171,7 @@ describe.each(backends)('joins over batches on the %s executor', (backend) => {
           rightTime: 'rt',
           age: 'age',
           matched: 'm',
-        } as AsofJoinOptions;
+        } as AsofJoinStreamOptions;
         const joined = asofJoinStream(lazily(left), right, options);
         const table = await collect(joined);
         const expected = await asofJoin(whole(left), whole(right), { ...options, stats: true });

@@ -73,7 +73,7 @@ describe.each(backends)('%s', (backend) => {
   test('gives the rows, values, ages and statistics of the oracle', () => {
     fc.assert(
       fc.property(joinCase, (join) => checkAgainstOracle(join, backend)),
-      runs(backend === 'native' ? 700 : 1500),
+      runs(backend === 'native' ? 400 : 1200),
     );
   });
 });
@@ -93,7 +93,7 @@ describe.each(backends)('%s', (backend) => {
           expect({ plan, threads, result: resultText(request, actual) }).toEqual({ plan, threads, result: expected });
         }
       }),
-      runs(400),
+      runs(250),
     );
   });
 });

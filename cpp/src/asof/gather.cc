@@ -55,6 +55,28 @@ void finish_validity(OutputColumn& output, std::int64_t length, std::int64_t val
   }
 }
 
+#if defined(__SSE2__)
+// Rows of an 8-byte column from which on writes go past the caches: 4 MB a column.
+constexpr std::int64_t kStreamRows = std::int64_t{1} << 19;
+
+// Pairs of 8-byte values with non-temporal stores; `to` is 64-byte aligned (blocks begin at multiples of 64 rows).
+// Returns how many rows were written.
+std::int64_t stream_words(const std::uint8_t* from, const std::int32_t* rows, std::int64_t count,
+                          std::uint8_t* to) noexcept {
+  const auto load = [&](std::int32_t row) {
+    const std::int32_t none = row >> 31;
+    std::int64_t value;
+    std::memcpy(&value, from + static_cast<std::int64_t>(row & ~none) * 8, 8);
+    return value & ~static_cast<std::int64_t>(none);
+  };
+  std::int64_t i = 0;
+  for (; i + 2 <= count; i += 2) {
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + i * 8), _mm_set_epi64x(load(rows[i + 1]), load(rows[i])));
+  }
+  return i;
+}
+#endif
+
 }  // namespace
 
 std::int64_t match_bits(const std::int32_t* rows, std::int64_t count, std::uint64_t* bits) noexcept {
@@ -193,7 +215,15 @@ void PayloadColumn::gather_words(const std::int32_t* rows, std::int64_t count, s
   if (runs_.size() == 1) {
     // A miss reads row 0 and keeps none of its bits.
     const std::uint8_t* from = runs_[0].chunk->values;
-    for (std::int64_t i = 0; i < count; ++i) {
+    std::int64_t i = 0;
+#if defined(__SSE2__)
+    if constexpr (sizeof(Word) == 8) {
+      // Results much larger than the caches are written past them: reading every line before it is overwritten
+      // would cost as much memory traffic as the result itself.
+      if (length_ >= kStreamRows) i = stream_words(from, rows, count, to);
+    }
+#endif
+    for (; i < count; ++i) {
       const std::int32_t none = rows[i] >> 31;
       Word value;
       std::memcpy(&value, from + static_cast<std::int64_t>(rows[i] & ~none) * static_cast<std::int64_t>(sizeof(Word)),
@@ -329,8 +359,9 @@ void AgeColumn::gather(const std::int64_t* lt, const std::int32_t* left_rows, co
       ages[i] = 0;
       if (rows[i] < 0) continue;
       const std::int64_t left = left_rows != nullptr ? left_rows[i] : out + i;
-      const double age = from_ordered_bits(lt[left]) - from_ordered_bits(r_time[rows[i]]);
-      ages[i] = std::isnan(age) ? std::numeric_limits<double>::quiet_NaN() : age;  // the sign of inf - inf varies
+      // Equal times are 0 apart, infinite ones too (their difference would be NaN).
+      const std::int64_t r = r_time[rows[i]];
+      ages[i] = lt[left] == r ? 0.0 : from_ordered_bits(lt[left]) - from_ordered_bits(r);
     }
     return;
   }

@@ -86,10 +86,22 @@ bool read_bytes(const Piece& piece, std::int64_t begin, std::int64_t count, Key*
   const Chunk& chunk = *piece.chunk;
   const auto* offsets = static_cast<const Offset*>(chunk.offsets) + piece.begin + begin;
   bool any = read_nulls(piece, begin, count, states);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t from = offsets[i];
-    const std::int64_t length = static_cast<std::int64_t>(offsets[i + 1]) - from;
-    if (!pack(chunk.values + from, length, chunk.values_bytes - from, keys[i])) mark_dead(states, count, any, i);
+  // Locals, and one test of the room behind the whole block: the compiler cannot know that writing keys changes
+  // neither the chunk nor the offsets.
+  const Byte* const values = chunk.values;
+  const std::int64_t bytes = chunk.values_bytes;
+  std::int64_t from = offsets[0];
+  const auto read = [&](std::int64_t i, bool roomy) {
+    const std::int64_t to = offsets[i + 1];
+    if (!pack(values + from, to - from, roomy ? kPairBytes + 1 : bytes - from, keys[i])) {
+      mark_dead(states, count, any, i);
+    }
+    from = to;
+  };
+  if (bytes - static_cast<std::int64_t>(offsets[count]) > kPairBytes) {
+    for (std::int64_t i = 0; i < count; ++i) read(i, true);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) read(i, false);
   }
   return any;
 }

@@ -20,12 +20,13 @@ struct KeyedStep {
 
   void operator()(std::int64_t& i, std::int64_t& j, std::uint32_t* last, std::uint32_t* out) const noexcept {
     const bool take = kStrict ? rt[j] < lt[i] : rt[j] <= lt[i];
-    const std::int32_t mask = -static_cast<std::int32_t>(take);
-    const std::int32_t left_code = lc[i];
-    const std::int32_t code = left_code ^ ((left_code ^ rc[j]) & mask);
+    const auto left_code = static_cast<std::uint32_t>(lc[i]);
+    const auto right_code = static_cast<std::uint32_t>(rc[j]);
+    const std::uint32_t mask = 0u - static_cast<std::uint32_t>(take);
+    const std::uint32_t code = left_code ^ ((left_code ^ right_code) & mask);
     const std::uint32_t old = last[code];
     out[i] = old;
-    last[code] = old ^ ((old ^ static_cast<std::uint32_t>(j)) & static_cast<std::uint32_t>(mask));
+    last[code] = old ^ ((old ^ static_cast<std::uint32_t>(j)) & mask);
     j += take;
     i += !take;
   }
@@ -34,24 +35,59 @@ struct KeyedStep {
   }
 };
 
+// Without keys the answer is a place, and a place can be searched: a block is cut into four strands that begin by
+// binary search and run interleaved, sharing all their pointers.
+constexpr int kStrands = 4;
+
 template <bool kStrict>
-struct PlainStep {
-  const std::int64_t* lt;
-  const std::int64_t* rt;
-  std::int64_t count;
-
-  explicit PlainStep(const MergeInput& in) : lt(in.lt), rt(in.rt), count(in.right_count) {}
-
-  void operator()(std::int64_t& i, std::int64_t& j, std::uint32_t*, std::uint32_t* out) const noexcept {
-    const bool take = kStrict ? rt[j] < lt[i] : rt[j] <= lt[i];
-    out[i] = static_cast<std::uint32_t>(j) - 1;
-    j += take;
-    i += !take;
+void place_block(const MergeInput& in, Lane& lane) noexcept {
+  const std::int64_t* const lt = in.lt;
+  const std::int64_t* const rt = in.rt;
+  std::uint32_t* const out = lane.out;
+  const std::int64_t rows = lane.end - lane.i;
+  if (rows <= 0) return;
+  std::int64_t i[kStrands];
+  std::int64_t j[kStrands];
+  std::int64_t i_end[kStrands];
+  std::int64_t j_end[kStrands];
+  for (int s = 0; s < kStrands; ++s) {
+    i[s] = lane.i + rows * s / kStrands;
+    i_end[s] = lane.i + rows * (s + 1) / kStrands;
+    const std::int64_t from = s == 0 ? lane.j : j[s - 1];
+    j[s] = s == 0 ? from : from + rows_before(rt + from, in.right_count - from, lt[i[s]], kStrict);
+    if (s > 0) j_end[s - 1] = j[s];
   }
-  void drain(std::int64_t& i, std::int64_t end, const std::uint32_t*, std::uint32_t* out) const noexcept {
-    for (; i < end; ++i) out[i] = static_cast<std::uint32_t>(count) - 1;
+  j_end[kStrands - 1] = in.right_count;
+  const auto step = [&](std::int64_t& a, std::int64_t& b) {
+    const bool take = kStrict ? rt[b] < lt[a] : rt[b] <= lt[a];
+    out[a] = static_cast<std::uint32_t>(b) - 1;
+    b += take;
+    a += !take;
+  };
+  for (;;) {
+    std::int64_t steps = INT64_MAX;
+    for (int s = 0; s < kStrands; ++s) steps = std::min({steps, i_end[s] - i[s], j_end[s] - j[s]});
+    if (steps <= 0) break;
+    std::int64_t i0 = i[0], i1 = i[1], i2 = i[2], i3 = i[3], j0 = j[0], j1 = j[1], j2 = j[2], j3 = j[3];
+    for (; steps > 0; --steps) {
+      step(i0, j0);
+      step(i1, j1);
+      step(i2, j2);
+      step(i3, j3);
+    }
+    i[0] = i0, i[1] = i1, i[2] = i2, i[3] = i3, j[0] = j0, j[1] = j1, j[2] = j2, j[3] = j3;
   }
-};
+  for (int s = 0; s < kStrands; ++s) {
+    while (i[s] < i_end[s]) {
+      const std::int64_t steps = std::min(i_end[s] - i[s], j_end[s] - j[s]);
+      if (steps == 0) break;
+      for (std::int64_t k = 0; k < steps; ++k) step(i[s], j[s]);
+    }
+    for (; i[s] < i_end[s]; ++i[s]) out[i[s]] = static_cast<std::uint32_t>(j[s]) - 1;
+  }
+  lane.i = lane.end;
+  lane.j = j[kStrands - 1];
+}
 
 template <typename Step>
 void run_one(const Step& step, std::int64_t right_count, Lane& lane) noexcept {
@@ -105,7 +141,9 @@ void merge_lanes(const MergeInput& input, Lane* lanes, int count) noexcept {
     input.strict ? run<KeyedStep<true>>(input, lanes, count) : run<KeyedStep<false>>(input, lanes, count);
     return;
   }
-  input.strict ? run<PlainStep<true>>(input, lanes, count) : run<PlainStep<false>>(input, lanes, count);
+  for (int l = 0; l < count; ++l) {
+    input.strict ? place_block<true>(input, lanes[l]) : place_block<false>(input, lanes[l]);
+  }
 }
 
 std::int64_t rows_before(const std::int64_t* rt, std::int64_t count, std::int64_t t, bool strict) noexcept {
