@@ -1,6 +1,5 @@
 // mapFile, scanTable, scanOpen, scanNext, scanClose: unmarshal, one call, marshal. Engines (a loaded libduckdb with
 // its instances) live in the state that the exported functions share, one per environment.
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -8,6 +7,7 @@
 
 #include "binding/addon_data.h"
 #include "binding/guard.h"
+#include "binding/io_state.h"
 #include "binding/marshal.h"
 #include "flowstate/io/mapped_file.h"
 #include "flowstate/io/scan.h"
@@ -15,23 +15,6 @@
 namespace flowstate::binding {
 
 namespace {
-
-struct IoState {
-  std::map<std::string, std::shared_ptr<io::DuckEngine>> engines;
-
-  std::shared_ptr<io::DuckEngine> engine(const std::string& library) {
-    std::shared_ptr<io::DuckEngine>& found = engines[library];
-    if (!found) {
-      try {
-        found = std::make_shared<io::DuckEngine>(library);
-      } catch (...) {
-        engines.erase(library);
-        throw;
-      }
-    }
-    return found;
-  }
-};
 
 // A cursor and whether a call is running on it.
 struct CursorHandle {
@@ -66,11 +49,6 @@ io::ScanRequest request_from_js(const Napi::Object& object) {
   request.row_number = optional_string(object, "rowNumber");
   request.rows = get_int(object, "rows");
   return request;
-}
-
-std::unique_ptr<io::ScanConnection> connection_from_js(IoState& state, const Napi::Object& object) {
-  return std::make_unique<io::ScanConnection>(state.engine(get_string(object, "library")),
-                                              static_cast<int>(get_int(object, "threads")));
 }
 
 Napi::Value optional_buffer(Napi::Env env, Buffer&& buffer, bool present) {
@@ -186,6 +164,7 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
 
 void register_io(Napi::Env env, Napi::Object exports) {
   const auto state = std::make_shared<IoState>();
+  register_copy(env, exports, state);
   exports.Set("mapFile", Napi::Function::New(env, map_file, "mapFile"));
 
   // scanTable(request): { promise: Promise<Scanned>, cancel }
@@ -194,9 +173,8 @@ void register_io(Napi::Env env, Napi::Object exports) {
                                [state](const Napi::CallbackInfo& info) {
                                  return guarded(info, [&]() -> Napi::Value {
                                    const Napi::Object object = info[0].As<Napi::Object>();
-                                   auto task = std::make_unique<WholeTask>(info.Env(), object,
-                                                                           connection_from_js(*state, object),
-                                                                           request_from_js(object));
+                                   auto task = std::make_unique<WholeTask>(
+                                       info.Env(), object, state->connect(object), request_from_js(object));
                                    return data_of(info.Env()).runner.start(info.Env(), std::move(task));
                                  });
                                },
@@ -211,7 +189,7 @@ void register_io(Napi::Env env, Napi::Object exports) {
                                   auto handle = std::make_unique<std::shared_ptr<CursorHandle>>(
                                       std::make_shared<CursorHandle>());
                                   (*handle)->cursor = std::make_shared<io::ScanCursor>(
-                                      connection_from_js(*state, object), request_from_js(object));
+                                      state->connect(object), request_from_js(object));
                                   auto external = HandleExternal::New(
                                       info.Env(), handle.get(),
                                       [](Napi::Env, std::shared_ptr<CursorHandle>* held) { delete held; });

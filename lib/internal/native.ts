@@ -249,7 +249,44 @@ export interface NativeCursor {
   readonly [cursorBrand]: true;
 }
 
+/** A type of the Arrow C data interface. */
+export interface NativeArrowType {
+  readonly format: string;
+  readonly name: string;
+  readonly children: readonly NativeArrowType[];
+  readonly dictionary: NativeArrowType | null;
+}
+
+/** A column's buffers in the order of the Arrow C data interface, all starting at the first row (bitmaps at bit 0). */
+export interface NativeArrowData {
+  readonly length: number;
+  readonly nullCount: number;
+  readonly buffers: readonly (ArrayBufferView | null)[];
+  readonly children: readonly NativeArrowData[];
+  readonly dictionary: NativeArrowData | null;
+}
+
+export interface NativeCopyRequest {
+  readonly library: string;
+  readonly threads: number;
+  /** Name of the view that `sql` copies from; unique in the process. */
+  readonly view: string;
+  readonly sql: string;
+  readonly schema: NativeArrowType;
+}
+
+/** A running COPY; opaque. */
+export interface NativeCopy {
+  readonly [cursorBrand]: 'copy';
+}
+
 export interface NativeAddon {
+  copyOpen(request: NativeCopyRequest): NativeCopy;
+  /** The batch's buffers must not change until the job is finished or closed. */
+  copyPush(job: NativeCopy, batch: NativeArrowData): void;
+  copyRoom(job: NativeCopy): NativeTask<void>;
+  copyFinish(job: NativeCopy): NativeTask<void>;
+  copyClose(job: NativeCopy): void;
   /** A file mapped into memory; null where the runtime forbids external memory. */
   mapFile(path: string): ArrayBuffer | null;
   scanTable(request: NativeScanRequest): NativeTask<NativeScanned>;

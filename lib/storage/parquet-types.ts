@@ -1,7 +1,8 @@
 /** How Arrow types go into Parquet: the DuckDB column that carries the bytes, and the SQL that gives it its final type. */
 import { DataType, TimeUnit, type Schema } from 'apache-arrow';
 import { createError } from '../errors/from-native.js';
-import { quoteName } from './scan-plan.js';
+import { quoteName, quoteText } from './scan-plan.js';
+import type { WriteOptions } from './types.js';
 
 const TIMESTAMPS: Readonly<Record<TimeUnit, string>> = {
   [TimeUnit.SECOND]: 'TIMESTAMP_S',
@@ -66,4 +67,20 @@ export function zonedColumns(schema: Schema): string[] {
   return schema.fields
     .filter(({ type }) => DataType.isTimestamp(type) && Boolean(type.timezone))
     .map((field) => field.name);
+}
+
+/** COPY of `source` to `path`, each column in its final type. */
+export function copySql(source: string, path: string, schema: Schema, options: WriteOptions): string {
+  const list = schema.fields.map((field) => {
+    const name = quoteName(field.name);
+    return DataType.isDecimal(field.type) || DataType.isNull(field.type)
+      ? `CAST(${name} AS ${duckTypeOf(field.type, field.name)}) AS ${name}`
+      : name;
+  });
+  const codec = options.compression === 'none' ? 'uncompressed' : (options.compression ?? 'zstd');
+  const size = options.rowGroupSize ?? 122_880;
+  return (
+    `COPY (SELECT ${list.join(', ')} FROM ${source}) TO ${quoteText(path)} ` +
+    `(FORMAT parquet, COMPRESSION ${codec}, ROW_GROUP_SIZE ${size})`
+  );
 }

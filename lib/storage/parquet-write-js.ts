@@ -14,8 +14,8 @@ import { createError } from '../errors/from-native.js';
 import { conform } from './conform.js';
 import { nestedItem } from './nested-value.js';
 import { abortError } from './io-error.js';
-import { duckTypeOf } from './parquet-types.js';
-import { quoteName, quoteText } from './scan-plan.js';
+import { copySql, duckTypeOf } from './parquet-types.js';
+import { quoteName } from './scan-plan.js';
 import type { WriteOptions } from './types.js';
 
 const CHUNK_ROWS = 2048;
@@ -56,23 +56,6 @@ export async function writeParquetJs(
 function carrierOf(type: DataType, name: string): string {
   if (DataType.isDecimal(type) && type.bitWidth === 128) return `DECIMAL(38,${type.scale})`;
   return duckTypeOf(type, name);
-}
-
-/**
- * COPY of `source` to `path`, each column in its final type. The path is a temporary file of ours already; one more of
- * DuckDB's own would stay behind when a write fails.
- */
-export function copySql(source: string, path: string, schema: Schema, options: WriteOptions): string {
-  const list = schema.fields.map((field) => {
-    const name = quoteName(field.name);
-    return DataType.isDecimal(field.type) ? `CAST(${name} AS ${duckTypeOf(field.type, field.name)}) AS ${name}` : name;
-  });
-  const codec = options.compression === 'none' ? 'uncompressed' : (options.compression ?? 'zstd');
-  const size = options.rowGroupSize ?? 122_880;
-  return (
-    `COPY (SELECT ${list.join(', ')} FROM ${source}) TO ${quoteText(path)} ` +
-    `(FORMAT parquet, COMPRESSION ${codec}, ROW_GROUP_SIZE ${size}, USE_TMP_FILE false)`
-  );
 }
 
 async function append(
@@ -252,8 +235,8 @@ function intervalWriter(data: Data, name: string): ColumnWriter {
   }
   return byteWriter(data, 16, (view, at, row) => {
     const nanos = source.getBigInt64(row * 16 + 8, true);
-    if (nanos % 1000n !== 0n) {
-      throw createError('FS_ERR_OVERFLOW', `column ${name}, row ${row}: Parquet intervals have no nanoseconds`);
+    if (nanos % 1_000_000n !== 0n) {
+      throw createError('FS_ERR_OVERFLOW', `column ${name}, row ${row}: Parquet intervals end at milliseconds`);
     }
     put(view, at, source.getInt32(row * 16, true), source.getInt32(row * 16 + 4, true), nanos / 1000n);
   });

@@ -95,7 +95,8 @@ inline constexpr int kAny = 34;
   X(scalar_function_set_return_type, void, (ScalarFunction, LogicalType)) \
   X(scalar_function_set_function, void, (ScalarFunction, Callback))       \
   X(scalar_function_set_error, void, (FunctionInfo, const char*))         \
-  X(register_scalar_function, State, (Connection, ScalarFunction))
+  X(register_scalar_function, State, (Connection, ScalarFunction))        \
+  X(arrow_scan, State, (Connection, const char*, void*))
 
 // The functions, resolved. Thread-safe to use; the library stays loaded for the life of the process.
 struct Api {
