@@ -27,6 +27,7 @@ export interface OracleRow {
 
 type Time = bigint | number;
 const isTime = (time: OracleTime | undefined): time is Time => time !== null && time !== undefined && time === time;
+const same = (a: Time, b: Time): boolean => !(a < b) && !(a > b);
 const minus = (a: Time, b: Time): Time => (a === b ? 0 : typeof a === 'bigint' ? a - (b as bigint) : a - Number(b));
 const plus = (a: Time, b: Time): Time => (typeof a === 'bigint' ? a + BigInt(b) : a + Number(b));
 const apart = (a: Time, b: Time): Time => (a > b ? minus(a, b) : minus(b, a));
@@ -44,16 +45,17 @@ export function oracle(left: OracleSide, right: OracleSide, o: OracleOptions): O
         const known = right.known?.[i];
         if (right.known !== undefined && !(isTime(known) && known <= t)) return chosen;
         const rival = chosen < 0 ? null : (right.times[chosen] as Time);
-        if (rival === null || (back ? r > rival : r < rival) || (r == rival && takeLast)) return i;
+        if (rival === null || (back ? r > rival : r < rival) || (same(r, rival) && takeLast)) return i;
         return chosen;
       }, -1);
     };
-    const back = best((r) => r < t || (o.allowExact && r == t), true);
-    const ahead = best((r) => r > t || (o.direction === 'forward' && o.allowExact && r == t), false);
+    const back = best((r) => r < t || (o.allowExact && same(r, t)), true);
+    const ahead = best((r) => r > t || (o.direction === 'forward' && o.allowExact && same(r, t)), false);
     const far = (i: number): Time => apart(t, right.times[i] as Time);
     let winner = o.direction === 'forward' ? ahead : back;
     if (o.direction === 'nearest' && ahead >= 0) {
-      if (back < 0 || far(ahead) < far(back) || (far(ahead) == far(back) && o.nearestTie === 'later')) winner = ahead;
+      if (back < 0 || far(ahead) < far(back) || (same(far(ahead), far(back)) && o.nearestTie === 'later'))
+        winner = ahead;
     }
     if (winner < 0) return none;
     if (o.tolerance !== null && far(winner) > o.tolerance) return { right: -1, reason: 'toleranceExceeded' };

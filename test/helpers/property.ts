@@ -1,5 +1,5 @@
 /** One seed for all property tests, shown when one fails; numbers of runs from the environment. */
-import fc from 'fast-check';
+import type fc from 'fast-check';
 
 /** FLOWSTATE_SEED, or a fixed one: the same cases on every run. */
 export const SEED = Number(process.env.FLOWSTATE_SEED ?? 20261122);

@@ -1,4 +1,5 @@
 /** The public join on small tables: what comes out, under which names, sharing which buffers. */
+import type * as arrow from 'apache-arrow';
 import {
   Data,
   Dictionary,
@@ -209,9 +210,9 @@ describe('reports', () => {
 });
 
 test('a table of another copy of apache-arrow is as good', () => {
-  let other: typeof import('apache-arrow') | undefined;
+  let other: typeof arrow | undefined;
   jest.isolateModules(() => {
-    other = jest.requireActual<typeof import('apache-arrow')>('apache-arrow');
+    other = jest.requireActual<typeof arrow>('apache-arrow');
   });
   if (other === undefined) throw new Error('no second copy');
   expect(other.Schema).not.toBe(Schema);
@@ -224,7 +225,7 @@ test('a table of another copy of apache-arrow is as good', () => {
       }),
     ),
   );
-  const out = join({}, foreign as unknown as Table, foreign as unknown as Table);
+  const out = join({}, foreign, foreign);
   expect(out.constructor).toBe(Table);
   expect(out.schema.fields.every((field) => field instanceof Field && field.type.constructor !== undefined)).toBe(true);
   expect(cellsOf(out, 'bid')).toEqual(['low', 'high']);
