@@ -145,7 +145,7 @@ async function collect(source: AsyncIterable<RecordBatch>): Promise<Table> {
 
 async function* lazily(parts: readonly RecordBatch[]): AsyncGenerator<RecordBatch> {
   for (const part of parts) {
-    await null;
+    await Promise.resolve();
     yield part;
   }
 }
@@ -204,15 +204,11 @@ describe.each(backends)('joins over batches on the %s executor', (backend) => {
           const shared = { on: 't', backend };
           const streams = { a: clean(matchA), b: clean(matchB) };
           const table = await collect(
-            alignBatches(
-              left,
-              { a: { ...streams.a, batches: lazily(a) }, b: { ...streams.b, batches: b } } as never,
-              shared,
-            ),
+            alignBatches(left, { a: { ...streams.a, batches: lazily(a) }, b: { ...streams.b, batches: b } }, shared),
           );
           const expected = await alignStreams(
             whole(left),
-            { a: { ...streams.a, table: whole(a) }, b: { ...streams.b, table: whole(b) } } as never,
+            { a: { ...streams.a, table: whole(a) }, b: { ...streams.b, table: whole(b) } },
             shared,
           );
           expect(rowsOf(table)).toEqual(rowsOf(expected.table));
