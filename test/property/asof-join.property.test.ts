@@ -27,7 +27,7 @@ function expectedAges(
     if (right < 0) return null;
     const t = oracleLeft.times[l]!;
     const r = oracleRight.times[right]!;
-    if (floats) return Number(t) - Number(r);
+    if (floats) return t === r ? 0 : Number(t) - Number(r);
     return (BigInt(t) - BigInt(r)) * ageScale;
   });
   return ages.some((age) => typeof age === 'bigint' && (age > INT64_MAX || age < -INT64_MAX - 1n)) ? null : ages;

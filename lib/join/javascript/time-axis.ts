@@ -192,20 +192,18 @@ function floatAxis(left: NativeTime, stream: NativeStream): TimeAxis {
           const from = known === null ? -Infinity : known[row]!;
           return lag > 0 ? Math.max(time + lag, from) : from;
         });
+  // Equal times are 0 apart, infinite ones and zeros of two signs too.
+  const difference = (leftRow: number, rightRow: number): number => {
+    const l = leftTimes[leftRow]!;
+    const r = rightTimes[rightRow]!;
+    return l === r ? 0 : l - r;
+  };
   return {
     left: leftTimes,
     right: rightTimes,
     visible,
-    distance(leftRow, rightRow) {
-      const l = leftTimes[leftRow]!;
-      const r = rightTimes[rightRow]!;
-      return l === r ? 0 : Math.abs(l - r);
-    },
-    age(leftRow, rightRow) {
-      // Equal infinities: the one NaN, since the sign bit of the processor's varies. Adding 0 turns -0 into 0.
-      const age = leftTimes[leftRow]! + 0 - (rightTimes[rightRow]! + 0);
-      return Number.isNaN(age) ? NaN : age;
-    },
+    distance: (leftRow, rightRow) => Math.abs(difference(leftRow, rightRow)),
+    age: difference,
   };
 }
 
