@@ -4,6 +4,7 @@
  */
 import { statSync } from 'node:fs';
 import type { Table } from 'apache-arrow';
+import { createError } from '../errors/from-native.js';
 import { alignStreams } from '../join/align-streams.js';
 import { asofJoin } from '../join/asof-join.js';
 import { selectExecutor } from '../join/executor.js';
@@ -13,6 +14,7 @@ import { onInterrupt, quietWhenReaderLeaves } from './interrupt.js';
 import { type JoinFlags, parseRights, type RightInput, type StreamFlags } from './join-flags.js';
 import { neededColumns, onColumns, runOptions, type SideOptions, sideOptions, timeUnitOf } from './join-options.js';
 import { type JoinAnswer, printExplain, printStats, type Timings } from './join-report.js';
+import { exceedsMemory, joinFiles } from './join-stream.js';
 import { type Progress, startProgress } from './progress.js';
 import { neededTimes } from './prune.js';
 
@@ -41,13 +43,16 @@ function csvOptions(
 }
 
 async function readRight(flags: JoinFlags, { input, options }: Side, left: Table): Promise<Table> {
-  const columns = neededColumns(options);
-  const read: ReadOptions = {
-    ...csvOptions({ ...flags, ...input.flags }, 'right', [onColumns(options).right]),
-    columns,
-  };
+  const read = rightOptions(flags, { input, options });
   if (formatOf(input.path) !== 'parquet') return readTable(input.path, read);
   return readTable(input.path, { ...read, timeRange: neededTimes(left, await readInfo(input.path), options) });
+}
+
+function rightOptions(flags: JoinFlags, { input, options }: Side): ReadOptions {
+  return {
+    ...csvOptions({ ...flags, ...input.flags }, 'right', [onColumns(options).right]),
+    columns: neededColumns(options),
+  };
 }
 
 async function joinTables(
@@ -90,12 +95,54 @@ export async function runJoin(flags: JoinFlags): Promise<void> {
     progress.stop();
     cleanupTempFiles();
   });
+  const inputs = [flags.left, ...sides.map((side) => side.input.path)];
+  const batchwise = flags.stream ?? exceedsMemory(inputs, flags.memory);
   try {
-    await runSteps(flags, sides, weights, progress);
+    await (batchwise ? runBatches : runSteps)(flags, sides, weights, progress);
   } finally {
     progress.stop();
     release();
   }
+}
+
+/** Reading, joining and writing interleave, so there is one time for all three. */
+async function runBatches(
+  flags: JoinFlags,
+  sides: readonly Side[],
+  weights: readonly number[],
+  progress: Progress,
+): Promise<void> {
+  if (flags.explain === true) {
+    throw createError(
+      'FS_ERR_ARG_RANGE',
+      'expected whole tables, found --stream, in --explain: batches have no one plan',
+    );
+  }
+  const started = performance.now();
+  progress.step(`joining ${flags.left} in batches`, weights.reduce((sum, weight) => sum + weight, 0) * 2);
+  const leftTimes = [...new Set(sides.map((side) => onColumns(side.options).left))];
+  const streams = sides.map((side) => ({ ...side, read: rightOptions(flags, side) }));
+  const joined = joinFiles(
+    { path: flags.left, read: csvOptions(flags, 'left', leftTimes) },
+    streams,
+    runOptions(flags),
+  );
+  const written = await writeTable(flags.out, joined);
+  progress.stop();
+  if (flags.stats !== true) return;
+  const rightRows = (name: string): number => joined.stats[name]?.rightRows ?? 0;
+  printStats({
+    left: { path: flags.left, rows: Object.values(joined.stats)[0]?.rows ?? 0 },
+    right: sides.map(({ input }) => ({
+      name: input.name ?? RIGHT,
+      path: input.path,
+      rows: rightRows(input.name ?? RIGHT),
+    })),
+    out: { path: flags.out, ...written },
+    executor: selectExecutor(runOptions(flags).backend ?? 'auto').name,
+    answer: { stats: joined.stats, explain: null },
+    ms: { read: 0, join: performance.now() - started, write: 0 },
+  });
 }
 
 async function runSteps(

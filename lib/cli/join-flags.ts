@@ -19,6 +19,8 @@ export interface JoinFlags extends StreamFlags {
   readonly explain?: boolean;
   readonly stats?: boolean;
   readonly progress?: boolean;
+  readonly stream?: boolean;
+  readonly memory?: string;
   readonly verbose?: boolean;
 }
 
@@ -105,6 +107,9 @@ export function addJoinOptions(command: Command): Command {
   return command
     .option('--backend <name>', 'auto (default), native, javascript or device')
     .option('--threads <count>', 'threads of the native executor (default: all)')
+    .option('--stream', 'join batch by batch in bounded memory; inputs must be in time order')
+    .option('--no-stream', 'always join whole tables')
+    .option('--memory <size>', 'join batch by batch where whole tables would need more (default: half of the machine)')
     .option('--schema <types>', 'CSV column types: name:type,name:type')
     .option('--explain', 'print the plan, its statistics and the time and bytes per phase to stderr')
     .option('--stats', 'print statistics as JSON to stderr')

@@ -23,7 +23,7 @@ export interface RunFacts {
   readonly right: readonly { readonly name: string; readonly path: string; readonly rows: number }[];
   readonly out: { readonly path: string } & WriteResult;
   readonly executor: string;
-  readonly answer: JoinAnswer;
+  readonly answer: Pick<JoinAnswer, 'stats' | 'explain'>;
   readonly ms: Timings;
 }
 
