@@ -55,28 +55,6 @@ void finish_validity(OutputColumn& output, std::int64_t length, std::int64_t val
   }
 }
 
-#if defined(__SSE2__)
-// Rows of an 8-byte column from which on writes go past the caches: 4 MB a column.
-constexpr std::int64_t kStreamRows = std::int64_t{1} << 19;
-
-// Pairs of 8-byte values with non-temporal stores; `to` is 64-byte aligned (blocks begin at multiples of 64 rows).
-// Returns how many rows were written.
-std::int64_t stream_words(const std::uint8_t* from, const std::int32_t* rows, std::int64_t count,
-                          std::uint8_t* to) noexcept {
-  const auto load = [&](std::int32_t row) {
-    const std::int32_t none = row >> 31;
-    std::int64_t value;
-    std::memcpy(&value, from + static_cast<std::int64_t>(row & ~none) * 8, 8);
-    return value & ~static_cast<std::int64_t>(none);
-  };
-  std::int64_t i = 0;
-  for (; i + 2 <= count; i += 2) {
-    _mm_stream_si128(reinterpret_cast<__m128i*>(to + i * 8), _mm_set_epi64x(load(rows[i + 1]), load(rows[i])));
-  }
-  return i;
-}
-#endif
-
 }  // namespace
 
 std::int64_t match_bits(const std::int32_t* rows, std::int64_t count, std::uint64_t* bits) noexcept {
@@ -173,11 +151,12 @@ void PayloadColumn::gather(const std::int32_t* rows, std::int64_t count, std::in
     std::int64_t valid = 0;
     for (std::int64_t w = 0; w * 64 < size; ++w) valid += std::popcount(use_bits[w]);
     valid_.fetch_add(valid, std::memory_order_relaxed);
-    gather_values(use, size, out + begin);
+    gather_values(use, size, out + begin, valid == size);
   }
 }
 
-void PayloadColumn::gather_values(const std::int32_t* rows, std::int64_t count, std::int64_t out) noexcept {
+void PayloadColumn::gather_values(const std::int32_t* rows, std::int64_t count, std::int64_t out,
+                                  bool all) noexcept {
   switch (source_->type) {
     case ColumnType::kBool:
       return gather_bools(rows, count, out);
@@ -190,44 +169,50 @@ void PayloadColumn::gather_values(const std::int32_t* rows, std::int64_t count, 
   }
   switch (width_) {
     case 1:
-      return gather_words<std::uint8_t>(rows, count, out);
+      return gather_words<std::uint8_t>(rows, count, out, all);
     case 2:
-      return gather_words<std::uint16_t>(rows, count, out);
+      return gather_words<std::uint16_t>(rows, count, out, all);
     case 4:
-      return gather_words<std::uint32_t>(rows, count, out);
+      return gather_words<std::uint32_t>(rows, count, out, all);
     case 8:
-      return gather_words<std::uint64_t>(rows, count, out);
+      return gather_words<std::uint64_t>(rows, count, out, all);
     case 16:
-      return gather_words<Word128>(rows, count, out);
+      return gather_words<Word128>(rows, count, out, all);
     default:
       return gather_fixed(rows, count, out);
   }
 }
 
 template <typename Word>
-void PayloadColumn::gather_words(const std::int32_t* rows, std::int64_t count, std::int64_t out) noexcept {
-  auto* to = output_.values.data() + out * static_cast<std::int64_t>(sizeof(Word));
+void PayloadColumn::gather_words(const std::int32_t* rows, std::int64_t count, std::int64_t out,
+                                 bool all) noexcept {
+  constexpr auto kSize = static_cast<std::int64_t>(sizeof(Word));
+  std::uint8_t* const to = output_.values.data() + out * kSize;
   if (runs_.empty()) {
     std::memset(to, 0, static_cast<std::size_t>(count) * sizeof(Word));
     return;
   }
-  const auto put = [to](std::int64_t i, Word value) { std::memcpy(to + i * static_cast<std::int64_t>(sizeof(Word)), &value, sizeof(Word)); };
+  const auto put = [to](std::int64_t i, Word value) { std::memcpy(to + i * kSize, &value, sizeof(Word)); };
   if (runs_.size() == 1) {
     // A miss reads row 0 and keeps none of its bits.
     const std::uint8_t* from = runs_[0].chunk->values;
-    std::int64_t i = 0;
-#if defined(__SSE2__)
-    if constexpr (sizeof(Word) == 8) {
-      // Results much larger than the caches are written past them: reading every line before it is overwritten
-      // would cost as much memory traffic as the result itself.
-      if (length_ >= kStreamRows) i = stream_words(from, rows, count, to);
+    if (all) {
+      // Four at a time: the loop's own arithmetic is as much work as the copy.
+      std::int64_t i = 0;
+      for (; i + 4 <= count; i += 4) {
+        for (int k = 0; k < 4; ++k) {
+          std::memcpy(to + (i + k) * kSize, from + static_cast<std::int64_t>(rows[i + k]) * kSize, sizeof(Word));
+        }
+      }
+      for (; i < count; ++i) {
+        std::memcpy(to + i * kSize, from + static_cast<std::int64_t>(rows[i]) * kSize, sizeof(Word));
+      }
+      return;
     }
-#endif
-    for (; i < count; ++i) {
+    for (std::int64_t i = 0; i < count; ++i) {
       const std::int32_t none = rows[i] >> 31;
       Word value;
-      std::memcpy(&value, from + static_cast<std::int64_t>(rows[i] & ~none) * static_cast<std::int64_t>(sizeof(Word)),
-                  sizeof(Word));
+      std::memcpy(&value, from + static_cast<std::int64_t>(rows[i] & ~none) * kSize, sizeof(Word));
       put(i, masked(value, ~none));
     }
     return;
@@ -237,8 +222,7 @@ void PayloadColumn::gather_words(const std::int32_t* rows, std::int64_t count, s
     Word value{};
     if (rows[i] >= 0) {
       const Run& run = run_of(rows[i], hint);
-      std::memcpy(&value, run.chunk->values + (rows[i] - run.first) * static_cast<std::int64_t>(sizeof(Word)),
-                  sizeof(Word));
+      std::memcpy(&value, run.chunk->values + (rows[i] - run.first) * kSize, sizeof(Word));
     }
     put(i, value);
   }

@@ -46,9 +46,10 @@ class PayloadColumn {
   };
 
   const Run& run_of(std::int64_t row, std::size_t& hint) const noexcept;
-  void gather_values(const std::int32_t* rows, std::int64_t count, std::int64_t out) noexcept;
+  // `all`: no row is -1.
+  void gather_values(const std::int32_t* rows, std::int64_t count, std::int64_t out, bool all) noexcept;
   template <typename Word>
-  void gather_words(const std::int32_t* rows, std::int64_t count, std::int64_t out) noexcept;
+  void gather_words(const std::int32_t* rows, std::int64_t count, std::int64_t out, bool all) noexcept;
   void gather_fixed(const std::int32_t* rows, std::int64_t count, std::int64_t out) noexcept;
   void gather_bools(const std::int32_t* rows, std::int64_t count, std::int64_t out) noexcept;
   template <typename Offset>
