@@ -130,6 +130,10 @@ void check_column_shape(const Column& column) {
     if (chunk.length < 0 || chunk.bit_offset < 0 || chunk.values_bytes < 0) {
       fail(ErrorCode::LENGTH, column, "a chunk has a negative length");
     }
+    // values_bytes is what later code takes as readable, so it must not promise anything without a buffer.
+    if (chunk.values == nullptr && chunk.values_bytes > 0) {
+      fail(ErrorCode::LENGTH, column, "the values buffer is missing", {{"bytes", chunk.values_bytes}});
+    }
     switch (column.type) {
       case ColumnType::kBool:
         if (chunk.length > 0 &&
