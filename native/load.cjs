@@ -2,6 +2,7 @@
 // Finds and loads the native addon: a prebuilt one for this platform, else the one built on this machine.
 // CommonJS, and reached as "#addon" from both builds of the library, because only `require` loads a .node file.
 const fs = require('node:fs');
+const { createRequire } = require('node:module');
 const path = require('node:path');
 
 function packageRoot() {
@@ -20,6 +21,16 @@ function candidates(root) {
   return found;
 }
 
+/** Why a module that loaded is not the addon of this library, or null. The two change together, so versions must agree. */
+function mismatch(addon, root) {
+  if (typeof addon.buildInfo !== 'function') return 'not an addon of flowstate';
+  const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+  const built = addon.buildInfo().version;
+  return built === version
+    ? null
+    : `built from version ${built}, but the library is ${version}; run npm rebuild flowstate`;
+}
+
 function load() {
   const failures = [];
   let root;
@@ -31,7 +42,10 @@ function load() {
   for (const file of candidates(root)) {
     if (!fs.existsSync(file)) continue;
     try {
-      return { addon: require(file), path: file, reason: null };
+      const addon = require(file);
+      const problem = mismatch(addon, root);
+      if (problem === null) return { addon, path: file, reason: null };
+      failures.push(`${file}: ${problem}`);
     } catch (error) {
       failures.push(`${file}: ${error.message.split('\n')[0]}`);
     }
@@ -42,5 +56,22 @@ function load() {
   return { addon: null, path: null, reason: failures.join('; ') };
 }
 
-module.exports = { load, packageRoot };
+/** The libduckdb that @duckdb/node-bindings installed for this platform, or null. */
+function duckdbLibrary() {
+  const file = process.platform === 'darwin' ? 'libduckdb.dylib' : 'libduckdb.so';
+  for (const suffix of ['', '-musl']) {
+    try {
+      const bindings = createRequire(require.resolve('@duckdb/node-bindings/package.json'));
+      const home = path.dirname(
+        bindings.resolve(`@duckdb/node-bindings-${process.platform}-${process.arch}${suffix}/package.json`),
+      );
+      if (fs.existsSync(path.join(home, file))) return path.join(home, file);
+    } catch {
+      // Not installed; the other variant may be.
+    }
+  }
+  return null;
+}
+
+module.exports = { load, packageRoot, duckdbLibrary };
 module.exports.default = module.exports;

@@ -1,5 +1,6 @@
 declare const loader: {
   load(): { addon: unknown; path: string | null; reason: string | null };
   packageRoot(): string;
+  duckdbLibrary(): string | null;
 };
 export = loader;

@@ -23,5 +23,6 @@ struct AddonData {
 AddonData& data_of(Napi::Env env);
 
 void register_join(Napi::Env env, Napi::Object exports);
+void register_io(Napi::Env env, Napi::Object exports);
 
 }  // namespace flowstate::binding

@@ -204,7 +204,96 @@ export interface NativeBufferStats {
   readonly misses: number;
 }
 
+/** How a DuckDB vector becomes an Arrow column; the numbers are `ScanKind` in `cpp/include/flowstate/io/scan.h`. */
+export const NativeScanKind = { fixed: 0, bool: 1, string: 2, binary: 3, fixedBinary: 4, interval: 5 } as const;
+
+export interface NativeScanRequest {
+  /** Path of libduckdb. */
+  readonly library: string;
+  /** 0: all of the machine's. */
+  readonly threads: number;
+  readonly columns: readonly {
+    readonly name: string;
+    readonly kind: number;
+    readonly width: number;
+    readonly expression: string;
+  }[];
+  readonly from: string;
+  readonly where: string | null;
+  /** SQL of each row's position, null where unknown. */
+  readonly rowNumber: string | null;
+  /** -1 where unknown. */
+  readonly rows: number;
+}
+
+export interface NativeScannedColumn {
+  readonly length: number;
+  readonly nullCount: number;
+  readonly values: ArrayBuffer;
+  /** Binary, and text that came plain. */
+  readonly offsets: ArrayBuffer | null;
+  readonly validity: ArrayBuffer | null;
+  /** Text: null when plain, or when the dictionary is the one of the piece before. */
+  readonly dictionaryOffsets: ArrayBuffer | null;
+  readonly dictionaryValues: ArrayBuffer | null;
+}
+
+export interface NativeScanned {
+  readonly rows: number;
+  readonly columns: readonly NativeScannedColumn[];
+}
+
+declare const cursorBrand: unique symbol;
+/** An open scan; opaque. */
+export interface NativeCursor {
+  readonly [cursorBrand]: true;
+}
+
+/** A type of the Arrow C data interface. */
+export interface NativeArrowType {
+  readonly format: string;
+  readonly name: string;
+  readonly children: readonly NativeArrowType[];
+  readonly dictionary: NativeArrowType | null;
+}
+
+/** A column's buffers in the order of the Arrow C data interface, all starting at the first row (bitmaps at bit 0). */
+export interface NativeArrowData {
+  readonly length: number;
+  readonly nullCount: number;
+  readonly buffers: readonly (ArrayBufferView | null)[];
+  readonly children: readonly NativeArrowData[];
+  readonly dictionary: NativeArrowData | null;
+}
+
+export interface NativeCopyRequest {
+  readonly library: string;
+  readonly threads: number;
+  /** Name of the view that `sql` copies from; unique in the process. */
+  readonly view: string;
+  readonly sql: string;
+  readonly schema: NativeArrowType;
+}
+
+/** A running COPY; opaque. */
+export interface NativeCopy {
+  readonly [cursorBrand]: 'copy';
+}
+
 export interface NativeAddon {
+  copyOpen(request: NativeCopyRequest): NativeCopy;
+  /** The batch's buffers must not change until the job is finished or closed. */
+  copyPush(job: NativeCopy, batch: NativeArrowData): void;
+  copyRoom(job: NativeCopy): NativeTask<void>;
+  copyFinish(job: NativeCopy): NativeTask<void>;
+  copyClose(job: NativeCopy): void;
+  /** A file mapped into memory; null where the runtime forbids external memory. */
+  mapFile(path: string): ArrayBuffer | null;
+  scanTable(request: NativeScanRequest): NativeTask<NativeScanned>;
+  scanOpen(request: NativeScanRequest): NativeCursor;
+  /** At most `rows` rows, none at the end. */
+  scanNext(cursor: NativeCursor, rows: number): NativeTask<NativeScanned>;
+  scanClose(cursor: NativeCursor): void;
   buildInfo(): NativeBuildInfo;
   probeDevice(): NativeDeviceProbe;
   /** Result memory: what is kept for reuse and what JavaScript still holds. */
@@ -234,4 +323,9 @@ export function loadAddon(): AddonLoad {
 /** Folder of the installed package, where `package.json` lies. */
 export function packageRoot(): string {
   return addonLoader.packageRoot();
+}
+
+/** The libduckdb that was installed with @duckdb/node-api, or null. */
+export function duckdbLibrary(): string | null {
+  return addonLoader.duckdbLibrary();
 }

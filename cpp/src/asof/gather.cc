@@ -343,8 +343,9 @@ void AgeColumn::gather(const std::int64_t* lt, const std::int32_t* left_rows, co
       ages[i] = 0;
       if (rows[i] < 0) continue;
       const std::int64_t left = left_rows != nullptr ? left_rows[i] : out + i;
-      const double age = from_ordered_bits(lt[left]) - from_ordered_bits(r_time[rows[i]]);
-      ages[i] = std::isnan(age) ? std::numeric_limits<double>::quiet_NaN() : age;  // the sign of inf - inf varies
+      // Equal times are 0 apart, infinite ones too (their difference would be NaN).
+      const std::int64_t r = r_time[rows[i]];
+      ages[i] = lt[left] == r ? 0.0 : from_ordered_bits(lt[left]) - from_ordered_bits(r);
     }
     return;
   }
