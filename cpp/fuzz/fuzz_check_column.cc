@@ -66,7 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // As key and payload of both sides, with times that fit.
   const std::int64_t rows = column.rows();
   if (rows < 0) return 0;
-  const Column time = make_column(arena, ColumnType::kInt64, Cells(static_cast<std::size_t>(rows), cell(1)), "t");
+  const Column time =
+      make_column(arena, ColumnType::kInt64, Cells(static_cast<std::size_t>(rows), cell(1)), "t");
   asof::JoinRequest request;
   request.left_rows = rows;
   request.left_sides.push_back({{time, 1, "ns"}, {{column, 1, false}}});

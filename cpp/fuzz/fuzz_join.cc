@@ -21,7 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const asof::CancelToken cancel;
   for (int plan = 0; plan <= 4; ++plan) {
-    for (asof::StreamRequest& stream : random->request.streams) stream.plan = static_cast<asof::PlanKind>(plan);
+    for (asof::StreamRequest& stream : random->request.streams)
+      stream.plan = static_cast<asof::PlanKind>(plan);
     random->request.threads = 1 + plan % 3;
     std::string found;
     try {
