@@ -65,15 +65,18 @@ std::vector<std::string> symbols(std::int64_t count, bool longer) {
 
 class KeySource {
  public:
-  KeySource(std::int64_t count, bool zipf) : cumulative_(static_cast<std::size_t>(zipf ? count : 0)), count_(count) {
+  KeySource(std::int64_t count, bool zipf)
+      : cumulative_(static_cast<std::size_t>(zipf ? count : 0)), count_(count) {
     double sum = 0;
-    for (std::size_t k = 0; k < cumulative_.size(); ++k) cumulative_[k] = sum += 1.0 / static_cast<double>(k + 1);
+    for (std::size_t k = 0; k < cumulative_.size(); ++k)
+      cumulative_[k] = sum += 1.0 / static_cast<double>(k + 1);
     for (double& c : cumulative_) c /= sum;
   }
   std::int32_t draw(std::mt19937_64& random) {
     if (cumulative_.empty()) return static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(count_));
     const double u = static_cast<double>(random() >> 11) * 0x1p-53;
-    return static_cast<std::int32_t>(std::lower_bound(cumulative_.begin(), cumulative_.end(), u) - cumulative_.begin());
+    return static_cast<std::int32_t>(std::lower_bound(cumulative_.begin(), cumulative_.end(), u) -
+                                     cumulative_.begin());
   }
 
  private:
@@ -178,18 +181,30 @@ Settings parse(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
     const auto value = [&]() -> std::string { return i + 1 < argc ? argv[++i] : ""; };
-    if (name == "--left") s.left = std::atoll(value().c_str());
-    else if (name == "--right") s.right = std::atoll(value().c_str());
-    else if (name == "--keys") s.keys = std::atoll(value().c_str());
-    else if (name == "--kind") s.kind = value();
-    else if (name == "--zipf") s.zipf = true;
-    else if (name == "--unsorted") s.unsorted = true;
-    else if (name == "--phases") s.phases = true;
-    else if (name == "--payload") s.payload = std::atoi(value().c_str());
-    else if (name == "--threads") s.threads = std::atoi(value().c_str());
-    else if (name == "--streams") s.streams = std::atoi(value().c_str());
-    else if (name == "--runs") s.runs = std::atoi(value().c_str());
-    else if (name == "--tolerance") s.tolerance = std::atoll(value().c_str());
+    if (name == "--left")
+      s.left = std::atoll(value().c_str());
+    else if (name == "--right")
+      s.right = std::atoll(value().c_str());
+    else if (name == "--keys")
+      s.keys = std::atoll(value().c_str());
+    else if (name == "--kind")
+      s.kind = value();
+    else if (name == "--zipf")
+      s.zipf = true;
+    else if (name == "--unsorted")
+      s.unsorted = true;
+    else if (name == "--phases")
+      s.phases = true;
+    else if (name == "--payload")
+      s.payload = std::atoi(value().c_str());
+    else if (name == "--threads")
+      s.threads = std::atoi(value().c_str());
+    else if (name == "--streams")
+      s.streams = std::atoi(value().c_str());
+    else if (name == "--runs")
+      s.runs = std::atoi(value().c_str());
+    else if (name == "--tolerance")
+      s.tolerance = std::atoll(value().c_str());
     else if (name == "--plan") {
       const std::string plan = value();
       for (int p = 0; p < 5; ++p) {
@@ -217,7 +232,8 @@ int main(int argc, char** argv) try {
   const Names names(settings.kind == "dict" ? settings.keys : 0);
   std::vector<Table> rights;
   for (int s = 0; s < settings.streams; ++s) {
-    rights.push_back(make_table(settings, settings.right, settings.payload, 2 + static_cast<std::uint64_t>(s)));
+    rights.push_back(
+        make_table(settings, settings.right, settings.payload, 2 + static_cast<std::uint64_t>(s)));
   }
   asof::JoinRequest request;
   request.left_rows = settings.left;
@@ -227,7 +243,8 @@ int main(int argc, char** argv) try {
   for (const Table& right : rights) {
     asof::StreamRequest stream;
     stream.right = make_side(settings, right, names, "right.time");
-    for (const auto& column : right.payload) stream.payload.push_back(fixed(ColumnType::kFloat64, column, "payload"));
+    for (const auto& column : right.payload)
+      stream.payload.push_back(fixed(ColumnType::kFloat64, column, "payload"));
     stream.direction = settings.direction;
     stream.has_tolerance = settings.tolerance >= 0;
     stream.tolerance = settings.tolerance;
@@ -282,8 +299,8 @@ int main(int argc, char** argv) try {
   const std::int64_t key_bytes = settings.kind == "none" ? 0 : settings.kind == "int64" ? 8 : 4;
   std::int64_t bytes = settings.left * (8 + key_bytes) + static_cast<std::int64_t>(left.bytes.size());
   for (const Table& right : rights) {
-    bytes += settings.right * (8 + key_bytes + 8 * settings.payload) + static_cast<std::int64_t>(right.bytes.size()) +
-             settings.left * 8 * settings.payload;
+    bytes += settings.right * (8 + key_bytes + 8 * settings.payload) +
+             static_cast<std::int64_t>(right.bytes.size()) + settings.left * 8 * settings.payload;
   }
   std::vector<char> from(static_cast<std::size_t>(bytes / 2), 1);
   std::vector<char> to(from.size(), 2);
@@ -295,7 +312,8 @@ int main(int argc, char** argv) try {
   }
   std::sort(copies.begin(), copies.end());
   std::printf(
-      "%-7s keys=%-7lld%s %lldx%lld streams=%d threads=%d plan=%-7s median %8.2f ms  min %8.2f  cpu %8.2f  %7.1f M rows/s  "
+      "%-7s keys=%-7lld%s %lldx%lld streams=%d threads=%d plan=%-7s median %8.2f ms  min %8.2f  cpu %8.2f  "
+      "%7.1f M rows/s  "
       "memcpy of %.0f MB min %.2f ms\n",
       settings.kind.c_str(), static_cast<long long>(settings.keys), settings.zipf ? " zipf" : "",
       static_cast<long long>(settings.left), static_cast<long long>(settings.right), settings.streams,

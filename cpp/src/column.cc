@@ -13,7 +13,8 @@ namespace {
 
 [[noreturn]] void fail(ErrorCode code, const Column& column, const std::string& what,
                        std::vector<Error::Detail> details = {}) {
-  throw Error(code, (column.name.empty() ? std::string("column") : column.name) + ": " + what, std::move(details));
+  throw Error(code, (column.name.empty() ? std::string("column") : column.name) + ": " + what,
+              std::move(details));
 }
 
 bool valid_at(const Chunk& chunk, std::int64_t row) noexcept {
@@ -48,15 +49,16 @@ void check_offset_bounds(const Column& column, const Chunk& chunk) {
 }
 
 template <typename Offset>
-void check_offsets_ascend(const Column& column, const Chunk& chunk, std::int64_t first_row, std::int64_t begin,
-                          std::int64_t end) {
+void check_offsets_ascend(const Column& column, const Chunk& chunk, std::int64_t first_row,
+                          std::int64_t begin, std::int64_t end) {
   const auto* offsets = static_cast<const Offset*>(chunk.offsets);
   int bad = 0;
   for (std::int64_t i = begin; i < end; ++i) bad |= static_cast<int>(offsets[i + 1] < offsets[i]);
   if (bad == 0) return;
   for (std::int64_t i = begin; i < end; ++i) {
     if (offsets[i + 1] < offsets[i]) {
-      fail(ErrorCode::CORRUPT, column, "offsets must ascend; row " + std::to_string(first_row + i) + " ends before it begins",
+      fail(ErrorCode::CORRUPT, column,
+           "offsets must ascend; row " + std::to_string(first_row + i) + " ends before it begins",
            {{"row", first_row + i}});
     }
   }
@@ -130,6 +132,10 @@ void check_column_shape(const Column& column) {
     if (chunk.length < 0 || chunk.bit_offset < 0 || chunk.values_bytes < 0) {
       fail(ErrorCode::LENGTH, column, "a chunk has a negative length");
     }
+    // values_bytes is what later code takes as readable, so it must not promise anything without a buffer.
+    if (chunk.values == nullptr && chunk.values_bytes > 0) {
+      fail(ErrorCode::LENGTH, column, "the values buffer is missing", {{"bytes", chunk.values_bytes}});
+    }
     switch (column.type) {
       case ColumnType::kBool:
         if (chunk.length > 0 &&
@@ -165,7 +171,8 @@ void check_column_shape(const Column& column) {
   }
   if (column.type == ColumnType::kDictionary) {
     for (const Column& dictionary : column.dictionaries) {
-      if (dictionary.type == ColumnType::kDictionary) fail(ErrorCode::CORRUPT, column, "a dictionary of dictionaries");
+      if (dictionary.type == ColumnType::kDictionary)
+        fail(ErrorCode::CORRUPT, column, "a dictionary of dictionaries");
       check_column(dictionary);
     }
   }

@@ -24,8 +24,9 @@ struct EmptyCache {
 }  // namespace
 
 TEST_CASE("a buffer of every size is 64-byte aligned and writable to its end") {
-  for (const std::size_t size : {std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{65}, 128 * 1024 - 1ul,
-                                 128 * 1024ul, 3 * kMiB, 4 * kMiB - 1, 4 * kMiB, 4 * kMiB + 1, 9 * kMiB}) {
+  for (const std::size_t size :
+       {std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{65}, 128 * 1024 - 1ul, 128 * 1024ul,
+        3 * kMiB, 4 * kMiB - 1, 4 * kMiB, 4 * kMiB + 1, 9 * kMiB}) {
     Buffer buffer(size);
     REQUIRE(buffer.size() == size);
     REQUIRE(reinterpret_cast<std::uintptr_t>(buffer.data()) % 64 == 0);

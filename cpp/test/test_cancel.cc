@@ -30,7 +30,8 @@ TEST_CASE("a join cancelled before it begins throws ABORTED and frees its buffer
 
 TEST_CASE("a join cancelled while it runs ends with ABORTED or with its whole result") {
   std::vector<std::int64_t> times(200000);
-  for (std::size_t i = 0; i < times.size(); ++i) times[i] = static_cast<std::int64_t>(i * 7919 % times.size());
+  for (std::size_t i = 0; i < times.size(); ++i)
+    times[i] = static_cast<std::int64_t>(i * 7919 % times.size());
   Simple simple(times, times);
   simple.keys(times, times);
   ThreadPool pool(3);

@@ -39,8 +39,8 @@ TEST_CASE("sound columns of every type pass") {
   CHECK(code_of(make_column(arena, ColumnType::kBytes32, strings(), "c", {{1, 3}, 3, false, 1})) == kSound);
   CHECK(code_of(make_column(arena, ColumnType::kBytes64, strings(), "c")) == kSound);
   CHECK(code_of(make_column(arena, ColumnType::kFixed, strings(), "c", {}, 4)) == kSound);
-  CHECK(code_of(make_dictionary(arena, ColumnType::kInt8, ColumnType::kBytes32, strings(), "c", {{2}, 1, false, 2})) ==
-        kSound);
+  CHECK(code_of(make_dictionary(arena, ColumnType::kInt8, ColumnType::kBytes32, strings(), "c",
+                                {{2}, 1, false, 2})) == kSound);
   CHECK(code_of(Column{}) == kSound);
 }
 

@@ -30,7 +30,8 @@ TEST_CASE("keys are numbered in order of insertion, once") {
     }
   }
   CHECK(table.size() == 50000);
-  for (std::uint64_t k = 0; k < 50000; ++k) REQUIRE(table.find({k * 0x10001}) == static_cast<std::int32_t>(k));
+  for (std::uint64_t k = 0; k < 50000; ++k)
+    REQUIRE(table.find({k * 0x10001}) == static_cast<std::int32_t>(k));
   CHECK(table.find({1}) == -1);
 }
 

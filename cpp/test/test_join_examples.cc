@@ -25,52 +25,86 @@ struct Example {
 const Example kExamples[] = {
     {"backward takes the last row at or before", {0, 1, 2, 3}, {1, 2, 2}, [](auto&) {}, {-1, 0, 2, 2}},
     {"backward, first of ties", {2, 9}, {1, 2, 2}, [](auto& s) { s.ties = Ties::kFirst; }, {1, 1}},
-    {"backward without exact skips a run of equals", {2, 3}, {1, 2, 2}, [](auto& s) { s.allow_exact = false; }, {0, 2}},
-    {"forward takes the first row at or after", {0, 2, 3}, {1, 2, 2}, [](auto& s) { s.direction = Direction::kForward; },
+    {"backward without exact skips a run of equals",
+     {2, 3},
+     {1, 2, 2},
+     [](auto& s) { s.allow_exact = false; },
+     {0, 2}},
+    {"forward takes the first row at or after",
+     {0, 2, 3},
+     {1, 2, 2},
+     [](auto& s) { s.direction = Direction::kForward; },
      {0, 1, -1}},
-    {"forward, last of ties", {0, 2}, {1, 2, 2},
+    {"forward, last of ties",
+     {0, 2},
+     {1, 2, 2},
      [](auto& s) {
        s.direction = Direction::kForward;
        s.ties = Ties::kLast;
      },
      {0, 2}},
-    {"forward without exact", {1, 2}, {1, 2, 2},
+    {"forward without exact",
+     {1, 2},
+     {1, 2, 2},
      [](auto& s) {
        s.direction = Direction::kForward;
        s.allow_exact = false;
      },
      {1, -1}},
-    {"nearest at equal distance is the earlier", {5}, {3, 7}, [](auto& s) { s.direction = Direction::kNearest; }, {0}},
-    {"nearest at equal distance, later", {5}, {3, 7},
+    {"nearest at equal distance is the earlier",
+     {5},
+     {3, 7},
+     [](auto& s) { s.direction = Direction::kNearest; },
+     {0}},
+    {"nearest at equal distance, later",
+     {5},
+     {3, 7},
      [](auto& s) {
        s.direction = Direction::kNearest;
        s.nearest_tie = asof::NearestTie::kLater;
      },
      {1}},
-    {"nearest prefers the exact row", {5}, {4, 5, 5, 6}, [](auto& s) { s.direction = Direction::kNearest; }, {2}},
-    {"nearest without exact looks past both ends of the run", {5}, {3, 5, 5, 6},
+    {"nearest prefers the exact row",
+     {5},
+     {4, 5, 5, 6},
+     [](auto& s) { s.direction = Direction::kNearest; },
+     {2}},
+    {"nearest without exact looks past both ends of the run",
+     {5},
+     {3, 5, 5, 6},
      [](auto& s) {
        s.direction = Direction::kNearest;
        s.allow_exact = false;
      },
      {3}},
-    {"tolerance is inclusive", {10, 11}, {5},
+    {"tolerance is inclusive",
+     {10, 11},
+     {5},
      [](auto& s) {
        s.has_tolerance = true;
        s.tolerance = 5;
      },
      {0, -1}},
     {"tolerance 0 wants equal times", {4, 5, 6}, {5}, [](auto& s) { s.has_tolerance = true; }, {-1, 0, -1}},
-    {"distances do not wrap at the int64 limits", {kMax}, {kMin},
+    {"distances do not wrap at the int64 limits",
+     {kMax},
+     {kMin},
      [](auto& s) {
        s.has_tolerance = true;
        s.tolerance = kMax;
      },
      {-1}},
-    {"the nearest of two rows at the limits", {0}, {kMin, kMax}, [](auto& s) { s.direction = Direction::kNearest; }, {1}},
+    {"the nearest of two rows at the limits",
+     {0},
+     {kMin, kMax},
+     [](auto& s) { s.direction = Direction::kNearest; },
+     {1}},
     {"the limits are times like any other", {kMin, kMax}, {kMin, kMax}, [](auto&) {}, {0, 1}},
-    {"a row at the limit is not strictly before it", {kMin, kMax}, {kMin, kMax},
-     [](auto& s) { s.allow_exact = false; }, {-1, 0}},
+    {"a row at the limit is not strictly before it",
+     {kMin, kMax},
+     {kMin, kMax},
+     [](auto& s) { s.allow_exact = false; },
+     {-1, 0}},
     {"a lag delays a row", {5, 6, 7}, {5}, [](auto& s) { s.lag = 2; }, {-1, -1, 0}},
     {"a lag past the limit hides a row for good", {kMax}, {kMax - 1}, [](auto& s) { s.lag = 2; }, {-1}},
     {"a lag hides a newer row and leaves the older", {6}, {3, 5}, [](auto& s) { s.lag = 2; }, {0}},
@@ -84,7 +118,8 @@ TEST_CASE("each rule holds on every plan") {
       for (int plan = 0; plan <= 4; ++plan) {
         Simple simple(example.left, example.right);
         if (keyed) {
-          simple.keys(std::vector<std::int64_t>(example.left.size(), 7), std::vector<std::int64_t>(example.right.size(), 7));
+          simple.keys(std::vector<std::int64_t>(example.left.size(), 7),
+                      std::vector<std::int64_t>(example.right.size(), 7));
         }
         simple.stream().plan = static_cast<asof::PlanKind>(plan);
         example.options(simple.stream());
@@ -152,10 +187,13 @@ TEST_CASE("uint64 times keep their whole range against unsigned columns, and ove
   Simple simple({}, {});
   const Cells big{cell(5), cell(-1)};  // -1 is 2^64 - 1
   simple.request.left_rows = 2;
-  simple.request.left_sides[0].time.column = make_column(simple.arena, ColumnType::kUInt64, big, "left.timestamp");
-  simple.stream().right.time.column = make_column(simple.arena, ColumnType::kUInt32, cells_of({4, 9}), "right.timestamp");
+  simple.request.left_sides[0].time.column =
+      make_column(simple.arena, ColumnType::kUInt64, big, "left.timestamp");
+  simple.stream().right.time.column =
+      make_column(simple.arena, ColumnType::kUInt32, cells_of({4, 9}), "right.timestamp");
   CHECK(simple.indices() == Rows{0, 1});
-  simple.stream().right.time.column = make_column(simple.arena, ColumnType::kInt32, cells_of({4, 9}), "right.timestamp");
+  simple.stream().right.time.column =
+      make_column(simple.arena, ColumnType::kInt32, cells_of({4, 9}), "right.timestamp");
   CHECK_THROWS_AS(simple.run(), Error);
 }
 

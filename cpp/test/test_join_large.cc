@@ -53,7 +53,8 @@ TEST_CASE("large joins agree over plans and threads, and with the oracle where i
     Arena arena;
     asof::JoinRequest request;
     LogicalStream logical;
-    const auto side = [&](std::int64_t rows, LogicalSide& logic, asof::Side& out, bool sorted, const char* name) {
+    const auto side = [&](std::int64_t rows, LogicalSide& logic, asof::Side& out, bool sorted,
+                          const char* name) {
       std::vector<std::int64_t> times;
       for (std::int64_t i = 0; i < rows; ++i) times.push_back(static_cast<std::int64_t>(random() % 3000000));
       if (sorted) std::sort(times.begin(), times.end());
@@ -86,7 +87,8 @@ TEST_CASE("large joins agree over plans and threads, and with the oracle where i
     for (std::int64_t i = 0; i < shape.right; ++i) {
       payload.push_back(i % 11 == 0 ? std::nullopt : cell_s(std::to_string(i)));
     }
-    stream.payload.push_back(make_column(arena, ColumnType::kBytes32, payload, "p", {{10, 40000}, 5, false, 1}));
+    stream.payload.push_back(
+        make_column(arena, ColumnType::kBytes32, payload, "p", {{10, 40000}, 5, false, 1}));
     stream.direction = shape.direction;
     stream.want_indices = stream.want_age = stream.want_matched = true;
     stream.has_tolerance = true;

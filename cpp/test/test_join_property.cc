@@ -54,14 +54,17 @@ TEST_CASE("every plan on every thread count gives the oracle's answer") {
     std::optional<Violation> violation;
     for (const LogicalStream& stream : random->streams) {
       answers.push_back(oracle_join(stream));
-      if (!violation && stream.options->unsorted == asof::Unsorted::kError) violation = oracle_violation(stream);
+      if (!violation && stream.options->unsorted == asof::Unsorted::kError)
+        violation = oracle_violation(stream);
     }
     for (int plan = 0; plan <= 4; ++plan) {
-      for (asof::StreamRequest& stream : random->request.streams) stream.plan = static_cast<asof::PlanKind>(plan);
+      for (asof::StreamRequest& stream : random->request.streams)
+        stream.plan = static_cast<asof::PlanKind>(plan);
       random->request.threads = 1 + static_cast<int>((seed + static_cast<std::uint64_t>(plan)) % 4);
       const std::string found = check_run(*random, answers, violation, pool);
       if (!found.empty()) {
-        FAIL("seed " << seed << ", plan " << plan << ", threads " << random->request.threads << ": " << found);
+        FAIL("seed " << seed << ", plan " << plan << ", threads " << random->request.threads << ": "
+                     << found);
       }
     }
   }

@@ -28,8 +28,10 @@ Rows random_rows(std::size_t count, std::uint64_t range, std::int32_t groups, st
 TEST_CASE("sorting by time is stable over the whole int64 range and on every thread count") {
   ThreadPool pool(4);
   const CancelToken cancel;
-  for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{100}, std::size_t{5000}, std::size_t{150001}}) {
-    for (const std::uint64_t range : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{10}, std::uint64_t{1} << 40}) {
+  for (const std::size_t count :
+       {std::size_t{0}, std::size_t{1}, std::size_t{100}, std::size_t{5000}, std::size_t{150001}}) {
+    for (const std::uint64_t range :
+         {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{10}, std::uint64_t{1} << 40}) {
       Rows rows = random_rows(count, range, 3, count + range);
       if (count > 2) rows.t[0] = INT64_MAX, rows.t[1] = INT64_MIN;
       std::vector<std::int32_t> expected(count);
@@ -88,7 +90,8 @@ TEST_CASE("an ascending column is recognised, a single step back is not missed")
   CHECK(ascends(context, t.data(), static_cast<std::int64_t>(t.size())));
   CHECK(ascends(context, t.data(), 0));
   CHECK(ascends(context, t.data(), 1));
-  for (const std::size_t at : {std::size_t{0}, std::size_t{65534}, std::size_t{65535}, std::size_t{65536}, std::size_t{199998}}) {
+  for (const std::size_t at :
+       {std::size_t{0}, std::size_t{65534}, std::size_t{65535}, std::size_t{65536}, std::size_t{199998}}) {
     std::vector<std::int64_t> broken = t;
     std::swap(broken[at], broken[at + 1]);
     CHECK_FALSE(ascends(context, broken.data(), static_cast<std::int64_t>(broken.size())));

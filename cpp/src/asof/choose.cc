@@ -65,8 +65,9 @@ bool within(const Choice& choice, typename Clock::Distance distance) noexcept {
 }
 
 template <typename Clock, Direction kDirection>
-void choose(const Choice& choice, const RightSequence& right, const std::int64_t* lt, const std::uint32_t* raw,
-            const std::int32_t* forward_rows, std::int64_t count, std::int32_t* out, Tally& tally) noexcept {
+void choose(const Choice& choice, const RightSequence& right, const std::int64_t* lt,
+            const std::uint32_t* raw, const std::int32_t* forward_rows, std::int64_t count, std::int32_t* out,
+            Tally& tally) noexcept {
   const Rows rows(right);
   const std::int64_t* r_time = choice.r_time;
   std::int64_t matched = 0;
@@ -129,8 +130,9 @@ void copy_within(const Choice& choice, const std::int64_t* lt, const std::uint32
 }
 
 template <typename Clock>
-void dispatch(const Choice& choice, const RightSequence& right, const std::int64_t* lt, const std::uint32_t* raw,
-              const std::int32_t* forward_rows, std::int64_t count, std::int32_t* out, Tally& tally) noexcept {
+void dispatch(const Choice& choice, const RightSequence& right, const std::int64_t* lt,
+              const std::uint32_t* raw, const std::int32_t* forward_rows, std::int64_t count,
+              std::int32_t* out, Tally& tally) noexcept {
   switch (choice.direction) {
     case Direction::kBackward:
       return choose<Clock, Direction::kBackward>(choice, right, lt, raw, nullptr, count, out, tally);
@@ -143,8 +145,9 @@ void dispatch(const Choice& choice, const RightSequence& right, const std::int64
 
 }  // namespace
 
-void choose_block(const Choice& choice, const RightSequence& right, const std::int64_t* lt, const std::uint32_t* raw,
-                  const std::int32_t* forward_rows, std::int64_t count, std::int32_t* out, Tally& tally) noexcept {
+void choose_block(const Choice& choice, const RightSequence& right, const std::int64_t* lt,
+                  const std::uint32_t* raw, const std::int32_t* forward_rows, std::int64_t count,
+                  std::int32_t* out, Tally& tally) noexcept {
   const bool in_place = right.order.row == nullptr && right.back.empty() && !right.chained();
   if (choice.direction == Direction::kBackward && in_place) {
     if (!choice.has_tolerance) return copy_matches(raw, count, out, tally);

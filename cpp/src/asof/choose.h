@@ -34,7 +34,8 @@ inline bool strict_question(const Choice& choice, bool exact_folded) noexcept {
 
 // `raw` are the kernels' answers for `count` left rows with times lt. `forward_rows`, where given, are forward
 // choices made elsewhere (known.h), by input row, and `raw` serves the backward half only. `out` may be `raw`.
-void choose_block(const Choice& choice, const RightSequence& right, const std::int64_t* lt, const std::uint32_t* raw,
-                  const std::int32_t* forward_rows, std::int64_t count, std::int32_t* out, Tally& tally) noexcept;
+void choose_block(const Choice& choice, const RightSequence& right, const std::int64_t* lt,
+                  const std::uint32_t* raw, const std::int32_t* forward_rows, std::int64_t count,
+                  std::int32_t* out, Tally& tally) noexcept;
 
 }  // namespace flowstate::asof

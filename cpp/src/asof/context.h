@@ -93,10 +93,13 @@ inline std::vector<Piece> pieces_of(const Column& column, std::int64_t grain = k
 // One code per row, and never a null pointer: codes that are not there mean that there are no keys.
 inline Buffer code_buffer(std::int64_t rows) { return Buffer((static_cast<std::size_t>(rows) + 1) * 4); }
 
-inline bool bit_at(const std::uint8_t* bits, std::int64_t bit) noexcept { return (bits[bit >> 3] >> (bit & 7)) & 1; }
+inline bool bit_at(const std::uint8_t* bits, std::int64_t bit) noexcept {
+  return (bits[bit >> 3] >> (bit & 7)) & 1;
+}
 
 inline std::int64_t now_ns() noexcept {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 

@@ -114,8 +114,10 @@ class Dictionary {
       throw Error(ErrorCode::ARG_RANGE, "more than 2^31 distinct keys");
     }
     keys_.push_back(key);
-    if (keys_.size() * 5 > slots_.size() * 2) grow();
-    else place(static_cast<std::uint32_t>(keys_.size()) - 1);
+    if (keys_.size() * 5 > slots_.size() * 2)
+      grow();
+    else
+      place(static_cast<std::uint32_t>(keys_.size()) - 1);
     return size() - 1;
   }
 
@@ -143,8 +145,8 @@ class Dictionary {
     growing_ = false;
   }
 
-  std::vector<Key> keys_;              // by entry, the number + 1; entry 0 stands for "none"
-  std::vector<std::uint32_t> slots_;   // entries
+  std::vector<Key> keys_;             // by entry, the number + 1; entry 0 stands for "none"
+  std::vector<std::uint32_t> slots_;  // entries
   std::vector<std::uint32_t> crowded_;
   std::size_t mask_;
   bool growing_ = false;

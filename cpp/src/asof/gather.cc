@@ -30,7 +30,9 @@ Word128 masked(Word128 value, std::int32_t keep) noexcept {
   return {value.a & mask, value.b & mask};
 }
 
-std::size_t bitmap_bytes(std::int64_t rows) noexcept { return static_cast<std::size_t>((rows + 63) / 64) * 8; }
+std::size_t bitmap_bytes(std::int64_t rows) noexcept {
+  return static_cast<std::size_t>((rows + 63) / 64) * 8;
+}
 
 // 64-bit words of a bitmap are written little end first, whatever the machine.
 std::uint64_t bitmap_word(std::uint64_t word) noexcept {
@@ -40,7 +42,8 @@ std::uint64_t bitmap_word(std::uint64_t word) noexcept {
   return swapped;
 }
 
-void store_bits(OutputColumn& output, const std::uint64_t* bits, std::int64_t count, std::int64_t out) noexcept {
+void store_bits(OutputColumn& output, const std::uint64_t* bits, std::int64_t count,
+                std::int64_t out) noexcept {
   auto* words = output.validity.as<std::uint64_t>() + out / 64;
   for (std::int64_t w = 0; w * 64 < count; ++w) words[w] = bitmap_word(bits[w]);
 }
@@ -116,8 +119,8 @@ PayloadColumn::PayloadColumn(PayloadColumn&& other) noexcept
 const PayloadColumn::Run& PayloadColumn::run_of(std::int64_t row, std::size_t& hint) const noexcept {
   const Run& guess = runs_[hint];
   if (row >= guess.first && row - guess.first < guess.chunk->length) return guess;
-  const auto after =
-      std::upper_bound(runs_.begin(), runs_.end(), row, [](std::int64_t at, const Run& run) { return at < run.first; });
+  const auto after = std::upper_bound(runs_.begin(), runs_.end(), row,
+                                      [](std::int64_t at, const Run& run) { return at < run.first; });
   hint = static_cast<std::size_t>(after - runs_.begin()) - 1;
   return runs_[hint];
 }
@@ -201,7 +204,8 @@ void PayloadColumn::gather_words(const std::int32_t* rows, std::int64_t count, s
       std::int64_t i = 0;
       for (; i + 4 <= count; i += 4) {
         for (int k = 0; k < 4; ++k) {
-          std::memcpy(to + (i + k) * kSize, from + static_cast<std::int64_t>(rows[i + k]) * kSize, sizeof(Word));
+          std::memcpy(to + (i + k) * kSize, from + static_cast<std::int64_t>(rows[i + k]) * kSize,
+                      sizeof(Word));
         }
       }
       for (; i < count; ++i) {
@@ -252,7 +256,8 @@ void PayloadColumn::gather_bools(const std::int32_t* rows, std::int64_t count, s
       const std::int32_t row = rows[begin + i];
       if (row < 0) continue;
       const Run& run = run_of(row, hint);
-      word |= static_cast<std::uint64_t>(bit_at(run.chunk->values, run.chunk->bit_offset + row - run.first)) << i;
+      word |= static_cast<std::uint64_t>(bit_at(run.chunk->values, run.chunk->bit_offset + row - run.first))
+              << i;
     }
     words[begin / 64] = bitmap_word(word);
   }
@@ -332,7 +337,8 @@ AgeColumn::AgeColumn(std::int64_t rows, TimeKind kind, std::int64_t scale, const
 }
 
 void AgeColumn::gather(const std::int64_t* lt, const std::int32_t* left_rows, const std::int64_t* r_time,
-                       const std::int32_t* rows, std::int64_t count, std::int64_t out, const std::uint64_t* bits) {
+                       const std::int32_t* rows, std::int64_t count, std::int64_t out,
+                       const std::uint64_t* bits) {
   std::int64_t valid = 0;
   for (std::int64_t w = 0; w * 64 < count; ++w) valid += std::popcount(bits[w]);
   valid_.fetch_add(valid, std::memory_order_relaxed);
@@ -355,9 +361,11 @@ void AgeColumn::gather(const std::int64_t* lt, const std::int32_t* left_rows, co
     if (rows[i] < 0) continue;
     const std::int64_t left = left_rows != nullptr ? left_rows[i] : out + i;
     std::int64_t age;
-    if (__builtin_sub_overflow(lt[left], r_time[rows[i]], &age) || __builtin_mul_overflow(age, scale_, &age)) {
+    if (__builtin_sub_overflow(lt[left], r_time[rows[i]], &age) ||
+        __builtin_mul_overflow(age, scale_, &age)) {
       throw Error(ErrorCode::OVERFLOW,
-                  name_ + ": the age of row " + std::to_string(left) + " does not fit 64 bits", {{"row", left}});
+                  name_ + ": the age of row " + std::to_string(left) + " does not fit 64 bits",
+                  {{"row", left}});
     }
     ages[i] = age;
   }

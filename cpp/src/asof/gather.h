@@ -27,7 +27,8 @@ class PayloadColumn {
 
   // Output rows [out, out + count), from source rows `rows`; `bits` are match_bits of the block. Thread-safe for
   // different blocks. Bytes columns only measure here and need copy_bytes afterwards.
-  void gather(const std::int32_t* rows, std::int64_t count, std::int64_t out, const std::uint64_t* bits) noexcept;
+  void gather(const std::int32_t* rows, std::int64_t count, std::int64_t out,
+              const std::uint64_t* bits) noexcept;
 
   bool is_bytes() const noexcept {
     return source_->type == ColumnType::kBytes32 || source_->type == ColumnType::kBytes64;

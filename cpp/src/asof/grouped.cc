@@ -10,8 +10,8 @@ namespace {
 constexpr std::int64_t kBlock = 2048;
 
 // Answers for left positions [begin, end) of one key whose right rows are [first, stop).
-void merge_group(const MergeInput& in, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t stop,
-                 std::uint32_t none, std::uint32_t* out) noexcept {
+void merge_group(const MergeInput& in, std::int64_t begin, std::int64_t end, std::int64_t first,
+                 std::int64_t stop, std::uint32_t none, std::uint32_t* out) noexcept {
   const auto answer = [&](std::int64_t j) { return j == first ? none : static_cast<std::uint32_t>(j - 1); };
   std::int64_t j = first + rows_before(in.rt + first, stop - first, in.lt[begin], in.strict);
   // Few left rows among many right ones: search instead of walking.
@@ -38,8 +38,9 @@ void merge_group(const MergeInput& in, std::int64_t begin, std::int64_t end, std
 
 }  // namespace
 
-void match_grouped(const Context& context, const Ordered& left, const RightSequence& right, const Choice& choice,
-                   bool strict, const std::int32_t* forward_rows, std::int32_t* match, Tally& tally) {
+void match_grouped(const Context& context, const Ordered& left, const RightSequence& right,
+                   const Choice& choice, bool strict, const std::int32_t* forward_rows, std::int32_t* match,
+                   Tally& tally) {
   const MergeInput in{left.t, left.code, right.order.t, right.order.code, right.order.count, strict};
   const auto count = static_cast<std::uint32_t>(right.order.count);
   std::mutex mutex;
@@ -67,8 +68,8 @@ void match_grouped(const Context& context, const Ordered& left, const RightSeque
       if (forward_rows != nullptr) {
         for (std::int64_t i = block; i < stop; ++i) ahead[i - block] = forward_rows[left.row[i]];
       }
-      choose_block(choice, right, left.t + block, raw, forward_rows != nullptr ? ahead : nullptr, stop - block, rows,
-                   mine);
+      choose_block(choice, right, left.t + block, raw, forward_rows != nullptr ? ahead : nullptr,
+                   stop - block, rows, mine);
       for (std::int64_t i = block; i < stop; ++i) match[left.row[i]] = rows[i - block];
     }
     const std::lock_guard<std::mutex> lock(mutex);

@@ -10,7 +10,8 @@ namespace flowstate::asof {
 
 // `left` and `right.order` come from order_by_group. Writes match (by left input row), cut into tasks of equal left
 // rows, so that one huge key is shared by all threads.
-void match_grouped(const Context& context, const Ordered& left, const RightSequence& right, const Choice& choice,
-                   bool strict, const std::int32_t* forward_rows, std::int32_t* match, Tally& tally);
+void match_grouped(const Context& context, const Ordered& left, const RightSequence& right,
+                   const Choice& choice, bool strict, const std::int32_t* forward_rows, std::int32_t* match,
+                   Tally& tally);
 
 }  // namespace flowstate::asof

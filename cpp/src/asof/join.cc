@@ -26,8 +26,8 @@ void make_outputs(StreamState& stream, std::int64_t rows) {
 }
 
 // All of one stream's output rows [out, out + count), whose right rows are `rows`.
-void gather_block(StreamState& stream, const std::int32_t* rows, const std::int32_t* left_rows, std::int64_t count,
-                  std::int64_t out) {
+void gather_block(StreamState& stream, const std::int32_t* rows, const std::int32_t* left_rows,
+                  std::int64_t count, std::int64_t out) {
   std::uint64_t bits[kBlock / 64];
   match_bits(rows, count, bits);
   for (PayloadColumn& column : stream.payload) column.gather(rows, count, out, bits);
@@ -58,7 +58,8 @@ struct Cutting {
 Cutting choose_cutting(const Context& context, const Streams& streams, std::int64_t left_rows) {
   std::int64_t table_bytes = 0;
   for (const auto& stream : streams) {
-    if (stream->streamed && stream->right.order.code != nullptr) table_bytes += std::int64_t{4} * stream->groups;
+    if (stream->streamed && stream->right.order.code != nullptr)
+      table_bytes += std::int64_t{4} * stream->groups;
   }
   Cutting cutting;
   if (left_rows >= 8 * kBlock && table_bytes <= (1 << 19)) cutting.lanes = kMaxLanes;
@@ -201,7 +202,8 @@ void gather_selected(const Context& context, const JoinRequest& request, Streams
   }
 }
 
-StreamResult finish_stream(const Context& context, StreamState& stream, std::int64_t left_rows, std::int64_t rows) {
+StreamResult finish_stream(const Context& context, StreamState& stream, std::int64_t left_rows,
+                           std::int64_t rows) {
   StreamResult result;
   for (PayloadColumn& column : stream.payload) {
     if (column.is_bytes()) column.copy_bytes(context, stream.match.as<std::int32_t>());
@@ -249,7 +251,8 @@ JoinResult run(const JoinRequest& request, const Context& context) {
   } else {
     clock.end("match and gather", row_bytes * n);
   }
-  for (const auto& stream : streams) result.streams.push_back(finish_stream(context, *stream, n, result.rows));
+  for (const auto& stream : streams)
+    result.streams.push_back(finish_stream(context, *stream, n, result.rows));
   clock.end("finish", 0);
   if (request.explain) {
     for (std::size_t s = 0; s < streams.size(); ++s) {

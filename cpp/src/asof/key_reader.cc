@@ -121,16 +121,16 @@ bool read_fixed(const Column& column, const Piece& piece, std::int64_t begin, st
 }
 
 template <typename Key>
-bool read_any_bytes(const Column& column, const Piece& piece, std::int64_t begin, std::int64_t count, Key* keys,
-                    Byte* states) {
+bool read_any_bytes(const Column& column, const Piece& piece, std::int64_t begin, std::int64_t count,
+                    Key* keys, Byte* states) {
   if (column.type == ColumnType::kBytes32) return read_bytes<std::int32_t>(piece, begin, count, keys, states);
   if (column.type == ColumnType::kBytes64) return read_bytes<std::int64_t>(piece, begin, count, keys, states);
   return read_fixed(column, piece, begin, count, keys, states);
 }
 
 template <typename T>
-bool read_integers(const Leaf& leaf, const Piece& piece, std::int64_t begin, std::int64_t count, WordKey* keys,
-                   Byte* states) {
+bool read_integers(const Leaf& leaf, const Piece& piece, std::int64_t begin, std::int64_t count,
+                   WordKey* keys, Byte* states) {
   const auto* values = reinterpret_cast<const T*>(piece.chunk->values) + piece.begin + begin;
   bool any = read_nulls(piece, begin, count, states);
   if (leaf.scale == 1 && !leaf.unsigned_foreign) {

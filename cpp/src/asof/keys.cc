@@ -56,18 +56,20 @@ class Coder {
 
 class DirectCoder final : public Coder {
  public:
-  DirectCoder(std::uint64_t min, std::uint64_t span, std::int32_t first) : min_(min), span_(span), first_(first) {}
+  DirectCoder(std::uint64_t min, std::uint64_t span, std::int32_t first)
+      : min_(min), span_(span), first_(first) {}
 
   void learn(const Context& context, const Leaf& leaf, Codes codes, std::int32_t* out) override {
     find(context, leaf, codes, out);
   }
   void find(const Context& context, const Leaf& leaf, Codes codes, std::int32_t* out) override {
     for_blocks<WordKey>(context, leaf,
-                        [&](const WordKey* keys, const std::uint8_t* states, std::int64_t row, std::int64_t count,
-                            std::int64_t) {
+                        [&](const WordKey* keys, const std::uint8_t* states, std::int64_t row,
+                            std::int64_t count, std::int64_t) {
                           for (std::int64_t i = 0; i < count; ++i) {
                             const std::uint64_t code = keys[i].a - min_;
-                            out[row + i] = code < span_ ? static_cast<std::int32_t>(code) + first_ : codes.dead_code;
+                            out[row + i] =
+                                code < span_ ? static_cast<std::int32_t>(code) + first_ : codes.dead_code;
                           }
                           patch_states(states, count, codes, out + row);
                         });
@@ -89,11 +91,12 @@ class RangeCoder final : public Coder {
     std::vector<std::atomic<std::uint8_t>> present(static_cast<std::size_t>(span));
     for (const Leaf& leaf : rights) {
       for_blocks<WordKey>(context, leaf,
-                          [&](const WordKey* keys, const std::uint8_t* states, std::int64_t, std::int64_t count,
-                              std::int64_t) {
+                          [&](const WordKey* keys, const std::uint8_t* states, std::int64_t,
+                              std::int64_t count, std::int64_t) {
                             for (std::int64_t i = 0; i < count; ++i) {
                               if (states != nullptr && states[i] != kKeyValid) continue;
-                              present[static_cast<std::size_t>(keys[i].a - min_)].store(1, std::memory_order_relaxed);
+                              present[static_cast<std::size_t>(keys[i].a - min_)].store(
+                                  1, std::memory_order_relaxed);
                             }
                           });
     }
@@ -109,8 +112,8 @@ class RangeCoder final : public Coder {
   void find(const Context& context, const Leaf& leaf, Codes codes, std::int32_t* out) override {
     const auto* table = table_.as<std::int32_t>();
     for_blocks<WordKey>(context, leaf,
-                        [&](const WordKey* keys, const std::uint8_t* states, std::int64_t row, std::int64_t count,
-                            std::int64_t) {
+                        [&](const WordKey* keys, const std::uint8_t* states, std::int64_t row,
+                            std::int64_t count, std::int64_t) {
                           for (std::int64_t i = 0; i < count; ++i) {
                             const std::uint64_t at = keys[i].a - min_;
                             const std::int32_t code = at < span_ ? table[at] : -1;
@@ -153,18 +156,19 @@ class HashCoder final : public Coder {
     }
     seed(leaf, pieces);
     std::vector<std::vector<std::int32_t>> misses(pieces.size());
-    for_blocks<Key>(context, leaf,
-                    [&](const Key* keys, const std::uint8_t* states, std::int64_t row, std::int64_t count,
-                        std::int64_t task) {
-                      for (std::int64_t i = 0; i < count; ++i) {
-                        const std::int32_t code = dictionary_.find(keys[i]);
-                        out[row + i] = first_ + code;
-                        if (code < 0 && (states == nullptr || states[i] == kKeyValid)) {
-                          misses[static_cast<std::size_t>(task)].push_back(static_cast<std::int32_t>(row + i));
-                        }
-                      }
-                      patch_states(states, count, codes, out + row);
-                    });
+    for_blocks<Key>(
+        context, leaf,
+        [&](const Key* keys, const std::uint8_t* states, std::int64_t row, std::int64_t count,
+            std::int64_t task) {
+          for (std::int64_t i = 0; i < count; ++i) {
+            const std::int32_t code = dictionary_.find(keys[i]);
+            out[row + i] = first_ + code;
+            if (code < 0 && (states == nullptr || states[i] == kKeyValid)) {
+              misses[static_cast<std::size_t>(task)].push_back(static_cast<std::int32_t>(row + i));
+            }
+          }
+          patch_states(states, count, codes, out + row);
+        });
     for (std::size_t p = 0; p < pieces.size(); ++p) {
       context.check_cancelled();
       for (const std::int32_t row : misses[p]) {
@@ -177,15 +181,15 @@ class HashCoder final : public Coder {
   }
 
   void find(const Context& context, const Leaf& leaf, Codes codes, std::int32_t* out) override {
-    for_blocks<Key>(context, leaf,
-                    [&](const Key* keys, const std::uint8_t* states, std::int64_t row, std::int64_t count,
-                        std::int64_t) {
-                      for (std::int64_t i = 0; i < count; ++i) {
-                        const std::int32_t code = dictionary_.find(keys[i]);
-                        out[row + i] = code < 0 ? codes.dead_code : first_ + code;
-                      }
-                      patch_states(states, count, codes, out + row);
-                    });
+    for_blocks<Key>(
+        context, leaf,
+        [&](const Key* keys, const std::uint8_t* states, std::int64_t row, std::int64_t count, std::int64_t) {
+          for (std::int64_t i = 0; i < count; ++i) {
+            const std::int32_t code = dictionary_.find(keys[i]);
+            out[row + i] = code < 0 ? codes.dead_code : first_ + code;
+          }
+          patch_states(states, count, codes, out + row);
+        });
   }
   std::int32_t groups() const override { return first_ + dictionary_.size(); }
   const char* name() const override { return "hash"; }
@@ -193,7 +197,8 @@ class HashCoder final : public Coder {
  private:
   void seed(const Leaf& leaf, const std::vector<Piece>& pieces) {
     constexpr std::int64_t kSample = 8192;
-    const std::int64_t per_piece = std::max<std::int64_t>(1, kSample / static_cast<std::int64_t>(pieces.size()));
+    const std::int64_t per_piece =
+        std::max<std::int64_t>(1, kSample / static_cast<std::int64_t>(pieces.size()));
     for (const Piece& piece : pieces) {
       const std::int64_t step = std::max<std::int64_t>(1, piece.count / per_piece);
       for (std::int64_t i = 0; i < piece.count; i += step) {
@@ -216,7 +221,9 @@ struct Range {
   bool too_wide = false;
 
   bool empty() const noexcept { return min > max; }
-  std::uint64_t span() const noexcept { return static_cast<std::uint64_t>(max) - static_cast<std::uint64_t>(min); }
+  std::uint64_t span() const noexcept {
+    return static_cast<std::uint64_t>(max) - static_cast<std::uint64_t>(min);
+  }
 };
 
 Range range_of(const Context& context, const std::vector<Leaf>& leaves, std::uint64_t limit) {
@@ -224,29 +231,30 @@ Range range_of(const Context& context, const std::vector<Leaf>& leaves, std::uin
   std::mutex mutex;
   std::atomic<bool> stop{false};
   for (const Leaf& leaf : leaves) {
-    for_blocks<WordKey>(context, leaf,
-                        [&](const WordKey* keys, const std::uint8_t* states, std::int64_t, std::int64_t count,
-                            std::int64_t) {
-                          if (stop.load(std::memory_order_relaxed)) return;
-                          Range range;
-                          for (std::int64_t i = 0; i < count; ++i) {
-                            if (states != nullptr && states[i] != kKeyValid) continue;
-                            const auto value = static_cast<std::int64_t>(keys[i].a);
-                            range.min = std::min(range.min, value);
-                            range.max = std::max(range.max, value);
-                          }
-                          if (range.empty()) return;
-                          const std::lock_guard<std::mutex> lock(mutex);
-                          total.min = std::min(total.min, range.min);
-                          total.max = std::max(total.max, range.max);
-                          if (total.span() >= limit) stop.store(true, std::memory_order_relaxed);
-                        });
+    for_blocks<WordKey>(
+        context, leaf,
+        [&](const WordKey* keys, const std::uint8_t* states, std::int64_t, std::int64_t count, std::int64_t) {
+          if (stop.load(std::memory_order_relaxed)) return;
+          Range range;
+          for (std::int64_t i = 0; i < count; ++i) {
+            if (states != nullptr && states[i] != kKeyValid) continue;
+            const auto value = static_cast<std::int64_t>(keys[i].a);
+            range.min = std::min(range.min, value);
+            range.max = std::max(range.max, value);
+          }
+          if (range.empty()) return;
+          const std::lock_guard<std::mutex> lock(mutex);
+          total.min = std::min(total.min, range.min);
+          total.max = std::max(total.max, range.max);
+          if (total.span() >= limit) stop.store(true, std::memory_order_relaxed);
+        });
   }
   total.too_wide = stop.load();
   return total;
 }
 
-std::unique_ptr<Coder> choose_coder(const Context& context, const std::vector<Leaf>& rights, std::int32_t first) {
+std::unique_ptr<Coder> choose_coder(const Context& context, const std::vector<Leaf>& rights,
+                                    std::int32_t first) {
   std::int64_t rows = 0;
   std::int64_t longest = 0;
   bool bytes = false;
@@ -280,8 +288,9 @@ std::unique_ptr<Coder> choose_coder(const Context& context, const std::vector<Le
 }
 
 template <typename Index>
-void remap_rows(const Context& context, const Column& column, const std::vector<std::vector<std::int32_t>>& maps,
-                std::int32_t null_code, std::int32_t* out) {
+void remap_rows(const Context& context, const Column& column,
+                const std::vector<std::vector<std::int32_t>>& maps, std::int32_t null_code,
+                std::int32_t* out) {
   const std::vector<Piece> pieces = pieces_of(column);
   context.tasks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t task, int) {
     const Piece& piece = pieces[static_cast<std::size_t>(task)];
@@ -289,7 +298,8 @@ void remap_rows(const Context& context, const Column& column, const std::vector<
     const auto* indices = reinterpret_cast<const Index*>(chunk.values) + piece.begin;
     std::int32_t* to = out + piece.row;
     if (chunk.dictionary < 0) {
-      std::fill(to, to + piece.count, null_code);  // no dictionary: the safety check saw that every row is null
+      std::fill(to, to + piece.count,
+                null_code);  // no dictionary: the safety check saw that every row is null
       return;
     }
     const std::int32_t* map = maps[static_cast<std::size_t>(chunk.dictionary)].data();
@@ -362,7 +372,8 @@ void check_families(const std::vector<Leaf>& left, const std::vector<Leaf>& righ
   for (const Leaf& l : left) {
     for (const Leaf& r : rights) {
       if (is_bytes(l.column->type) != is_bytes(r.column->type)) {
-        throw Error(ErrorCode::SCHEMA, l.column->name + " and " + r.column->name + " cannot be compared as keys");
+        throw Error(ErrorCode::SCHEMA,
+                    l.column->name + " and " + r.column->name + " cannot be compared as keys");
       }
     }
   }
@@ -390,7 +401,8 @@ KeyCodes encode_keys(const Context& context, const std::vector<KeyColumn>& left,
     for (std::size_t s = 0; s < streams; ++s) {
       const KeyColumn& key = (*rights[s])[c];
       column.right.push_back(code_buffer(right_rows[s]));
-      code_column(context, *coder, key, leaves_of(key, true), true, right_codes, column.right[s].as<std::int32_t>());
+      code_column(context, *coder, key, leaves_of(key, true), true, right_codes,
+                  column.right[s].as<std::int32_t>());
     }
     column.left = code_buffer(left_rows);
     if (left_rows > 0) {
@@ -412,7 +424,8 @@ KeyCodes encode_keys(const Context& context, const std::vector<KeyColumn>& left,
       return leaf;
     };
     std::vector<Leaf> pairs;
-    for (std::size_t s = 0; s < streams; ++s) pairs.push_back(pair(result.right[s], column.right[s], right_rows[s]));
+    for (std::size_t s = 0; s < streams; ++s)
+      pairs.push_back(pair(result.right[s], column.right[s], right_rows[s]));
     const std::unique_ptr<Coder> folder = choose_coder(context, pairs, kFirstKey);
     KeyCodes folded;
     for (std::size_t s = 0; s < streams; ++s) {

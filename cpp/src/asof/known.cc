@@ -7,9 +7,10 @@
 
 namespace flowstate::asof {
 
-void forward_known(const Context& context, const std::int64_t* lt, const std::int32_t* lc, std::int64_t left_rows,
-                   bool left_ascending, const std::int64_t* r_time, const Visibility& visible, std::int64_t right_rows,
-                   std::int32_t groups, bool strict, bool later_ties, std::int32_t* out) {
+void forward_known(const Context& context, const std::int64_t* lt, const std::int32_t* lc,
+                   std::int64_t left_rows, bool left_ascending, const std::int64_t* r_time,
+                   const Visibility& visible, std::int64_t right_rows, std::int32_t groups, bool strict,
+                   bool later_ties, std::int32_t* out) {
   const Ordered left = left_ascending ? as_is(lt, lc, left_rows) : order_by_time(context, lt, lc, left_rows);
   const Ordered right = visible.ascending ? as_is(visible.t, visible.code, right_rows)
                                           : order_by_time(context, visible.t, visible.code, right_rows);

@@ -30,7 +30,8 @@ struct KeyedStep {
     j += take;
     i += !take;
   }
-  void drain(std::int64_t& i, std::int64_t end, const std::uint32_t* last, std::uint32_t* out) const noexcept {
+  void drain(std::int64_t& i, std::int64_t end, const std::uint32_t* last,
+             std::uint32_t* out) const noexcept {
     for (; i < end; ++i) out[i] = last[lc[i]];
   }
 };
@@ -150,7 +151,8 @@ std::int64_t rows_before(const std::int64_t* rt, std::int64_t count, std::int64_
   return (strict ? std::lower_bound(rt, rt + count, t) : std::upper_bound(rt, rt + count, t)) - rt;
 }
 
-Buffer start_tables(const Context& context, const RightSequence& right, const std::vector<std::int64_t>& positions) {
+Buffer start_tables(const Context& context, const RightSequence& right,
+                    const std::vector<std::int64_t>& positions) {
   const auto groups = static_cast<std::size_t>(right.groups);
   const std::size_t chunks = positions.size();
   Buffer tables(groups * chunks * 4);
@@ -190,14 +192,20 @@ Buffer start_tables(const Context& context, const RightSequence& right, const st
   return tables;
 }
 
-MergeRun::MergeRun(const Context& context, const std::int64_t* lt, const std::int32_t* lc, const RightSequence& right,
-                   bool strict, const std::vector<std::int64_t>& cuts)
-    : input_{lt, right.order.code == nullptr ? nullptr : lc, right.order.t, right.order.code, right.order.count, strict},
+MergeRun::MergeRun(const Context& context, const std::int64_t* lt, const std::int32_t* lc,
+                   const RightSequence& right, bool strict, const std::vector<std::int64_t>& cuts)
+    : input_{lt,
+             right.order.code == nullptr ? nullptr : lc,
+             right.order.t,
+             right.order.code,
+             right.order.count,
+             strict},
       cuts_(cuts) {
   for (std::size_t k = 0; k + 1 < cuts.size(); ++k) {
-    positions_.push_back(cuts[k] < cuts[k + 1] ? rows_before(input_.rt, input_.right_count, lt[cuts[k]], strict)
-                         : k > 0               ? positions_.back()
-                                               : 0);
+    positions_.push_back(cuts[k] < cuts[k + 1]
+                             ? rows_before(input_.rt, input_.right_count, lt[cuts[k]], strict)
+                         : k > 0 ? positions_.back()
+                                 : 0);
   }
   if (input_.rc != nullptr) {
     groups_ = static_cast<std::size_t>(right.groups);
@@ -246,8 +254,9 @@ std::vector<std::int64_t> cut_left(std::int64_t left_rows, const std::vector<Mer
   return cuts;
 }
 
-void match_ordered(const Context& context, const Ordered& left, const RightSequence& right, const Choice& choice,
-                   bool strict, const std::int32_t* forward_rows, std::int32_t* match, Tally& tally) {
+void match_ordered(const Context& context, const Ordered& left, const RightSequence& right,
+                   const Choice& choice, bool strict, const std::int32_t* forward_rows, std::int32_t* match,
+                   Tally& tally) {
   constexpr std::int64_t kBlock = 2048;
   const std::int64_t chunks = left.count < 2 * kTaskRows ? 1 : context.threads;
   const std::vector<std::int64_t> cuts = cut_left(left.count, {{left.t, &right, strict}}, chunks);
@@ -269,8 +278,8 @@ void match_ordered(const Context& context, const Ordered& left, const RightSeque
       if (forward_rows != nullptr) {
         for (std::int64_t i = begin; i < lane.end; ++i) ahead[i - begin] = forward_rows[left.row[i]];
       }
-      choose_block(choice, right, left.t + begin, raw, forward_rows != nullptr ? ahead : nullptr, lane.end - begin,
-                   rows, mine);
+      choose_block(choice, right, left.t + begin, raw, forward_rows != nullptr ? ahead : nullptr,
+                   lane.end - begin, rows, mine);
       for (std::int64_t i = begin; i < lane.end; ++i) match[left.row[i]] = rows[i - begin];
     }
     const std::lock_guard<std::mutex> lock(mutex);

@@ -42,7 +42,8 @@ std::int64_t rows_before(const std::int64_t* rt, std::int64_t count, std::int64_
 // Last-seen tables at the given (ascending) right positions, one after another, `groups` entries each. Codes not
 // seen are kNone, or right count + code where the sequence is chained. O(right rows) at worst, less where every
 // code is seen soon; parallel by chunk.
-Buffer start_tables(const Context& context, const RightSequence& right, const std::vector<std::int64_t>& positions);
+Buffer start_tables(const Context& context, const RightSequence& right,
+                    const std::vector<std::int64_t>& positions);
 
 // One stream's side of a chunked merge: where each chunk begins in the right, and its table.
 class MergeRun {
@@ -75,7 +76,8 @@ std::vector<std::int64_t> cut_left(std::int64_t left_rows, const std::vector<Mer
                                    std::int64_t chunks);
 
 // The merge over a left that had to be sorted: answers go to the rows' places in the input.
-void match_ordered(const Context& context, const Ordered& left, const RightSequence& right, const Choice& choice,
-                   bool strict, const std::int32_t* forward_rows, std::int32_t* match, Tally& tally);
+void match_ordered(const Context& context, const Ordered& left, const RightSequence& right,
+                   const Choice& choice, bool strict, const std::int32_t* forward_rows, std::int32_t* match,
+                   Tally& tally);
 
 }  // namespace flowstate::asof

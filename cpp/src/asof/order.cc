@@ -87,7 +87,8 @@ Ordered as_is(const std::int64_t* t, const std::int32_t* code, std::int64_t coun
   return ordered;
 }
 
-Ordered order_by_time(const Context& context, const std::int64_t* t, const std::int32_t* code, std::int64_t count) {
+Ordered order_by_time(const Context& context, const std::int64_t* t, const std::int32_t* code,
+                      std::int64_t count) {
   const auto n = static_cast<std::size_t>(count);
   Buffer items(n * sizeof(Item));
   Buffer spare(n * sizeof(Item));
@@ -127,8 +128,8 @@ Ordered order_by_time(const Context& context, const std::int64_t* t, const std::
   return ordered;
 }
 
-Ordered order_by_group(const Context& context, const std::int64_t* t, const std::int32_t* code, std::int64_t count,
-                       std::int32_t groups) {
+Ordered order_by_group(const Context& context, const std::int64_t* t, const std::int32_t* code,
+                       std::int64_t count, std::int32_t groups) {
   const auto n = static_cast<std::size_t>(count);
   const auto g = static_cast<std::size_t>(groups);
   Ordered ordered;
@@ -172,7 +173,8 @@ Ordered order_by_group(const Context& context, const std::int64_t* t, const std:
     }
   });
   // Keys in runs of roughly equal rows per task. Rows that match nothing need no order.
-  const std::int64_t tasks = std::max<std::int64_t>(1, std::min<std::int64_t>(count / 16384, context.threads * 8));
+  const std::int64_t tasks =
+      std::max<std::int64_t>(1, std::min<std::int64_t>(count / 16384, context.threads * 8));
   const auto first_group = [&](std::int64_t task) {
     const std::int64_t row = count * task / tasks;
     const auto at = std::lower_bound(ordered.starts.begin() + kFirstKey, ordered.starts.end() - 1, row);
@@ -188,7 +190,8 @@ Ordered order_by_group(const Context& context, const std::int64_t* t, const std:
       if (size < 2 || std::is_sorted(to_t + begin, to_t + begin + size)) continue;
       items.resize(static_cast<std::size_t>(size) * 2);
       for (std::int64_t i = 0; i < size; ++i) {
-        items[static_cast<std::size_t>(i)] = {static_cast<std::uint64_t>(to_t[begin + i]) ^ kSignBit, to_row[begin + i]};
+        items[static_cast<std::size_t>(i)] = {static_cast<std::uint64_t>(to_t[begin + i]) ^ kSignBit,
+                                              to_row[begin + i]};
       }
       sort_items(alone, items.data(), items.data() + size, size);
       for (std::int64_t i = 0; i < size; ++i) {
@@ -214,15 +217,17 @@ void demand_order(const Times& times, const std::int32_t* codes, std::int32_t gr
       std::string distance;
       if (times.kind == TimeKind::kFloat) {
         char text[40];
-        std::snprintf(text, sizeof text, "%.17g", from_ordered_bits(times.t[before]) - from_ordered_bits(times.t[i]));
+        std::snprintf(text, sizeof text, "%.17g",
+                      from_ordered_bits(times.t[before]) - from_ordered_bits(times.t[i]));
         distance = text;
       } else {
-        distance = std::to_string(static_cast<std::uint64_t>(times.t[before]) - static_cast<std::uint64_t>(times.t[i]));
+        distance = std::to_string(static_cast<std::uint64_t>(times.t[before]) -
+                                  static_cast<std::uint64_t>(times.t[i]));
       }
       if (!times.unit.empty()) distance += " " + times.unit;
       throw Error(ErrorCode::UNSORTED,
-                  times.name + " must ascend" + (keyed ? " within each key" : "") + "; row " + std::to_string(i) +
-                      " is " + distance + " before row " + std::to_string(before),
+                  times.name + " must ascend" + (keyed ? " within each key" : "") + "; row " +
+                      std::to_string(i) + " is " + distance + " before row " + std::to_string(before),
                   {{"side", side}, {"row", i}, {"previousRow", before}});
     }
     before = static_cast<std::int32_t>(i);

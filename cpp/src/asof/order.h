@@ -26,11 +26,12 @@ struct Ordered {
 Ordered as_is(const std::int64_t* t, const std::int32_t* code, std::int64_t count);
 
 // Stable: equal times keep their order. O(n * bytes of the time range), parallel.
-Ordered order_by_time(const Context& context, const std::int64_t* t, const std::int32_t* code, std::int64_t count);
+Ordered order_by_time(const Context& context, const std::int64_t* t, const std::int32_t* code,
+                      std::int64_t count);
 
 // By code, within a code by time, both stable. O(n) where rows of a key already ascend, else a sort per key.
-Ordered order_by_group(const Context& context, const std::int64_t* t, const std::int32_t* code, std::int64_t count,
-                       std::int32_t groups);
+Ordered order_by_group(const Context& context, const std::int64_t* t, const std::int32_t* code,
+                       std::int64_t count, std::int32_t groups);
 
 // Throws UNSORTED for the first live row that is earlier than the live row before it of the same key. `codes` may
 // be null (one key); rows whose code is below kFirstKey are not looked at.

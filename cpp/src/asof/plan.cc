@@ -42,7 +42,8 @@ PlanChoice choose_plan(const PlanFacts& facts) {
   const PlanKind in_time = ascending ? PlanKind::kMerge : PlanKind::kSort;
   switch (facts.forced) {
     case PlanKind::kMerge:
-      return {in_time, ascending ? "forced" : "merge was forced, but " + order_of(facts) + ", so rows are sorted first"};
+      return {in_time, ascending ? "forced"
+                                 : "merge was forced, but " + order_of(facts) + ", so rows are sorted first"};
     case PlanKind::kSort:
       return {PlanKind::kSort, "forced; " + order_of(facts)};
     case PlanKind::kProbe:
@@ -55,7 +56,8 @@ PlanChoice choose_plan(const PlanFacts& facts) {
   }
   if (facts.right_ascends && facts.left_rows * probe_cost(facts) < facts.right_rows) {
     return {PlanKind::kProbe, text(facts.left_rows) + " left rows are few against " + text(facts.right_rows) +
-                                  " right rows in time order: about " + text(probe_cost(facts)) + " looks each"};
+                                  " right rows in time order: about " + text(probe_cost(facts)) +
+                                  " looks each"};
   }
   if (ascending) {
     return {PlanKind::kMerge, order_of(facts) + ": one pass over " + text(facts.left_rows) + " and " +

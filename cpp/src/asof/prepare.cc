@@ -15,9 +15,10 @@ constexpr std::int64_t kMaxRows = (std::int64_t{1} << 31) - 2;
 
 void demand_rows(const Column& column, std::int64_t rows) {
   if (column.rows() != rows) {
-    throw Error(ErrorCode::LENGTH,
-                column.name + " has " + std::to_string(column.rows()) + " rows, expected " + std::to_string(rows),
-                {{"rows", column.rows()}, {"expected", rows}});
+    throw Error(
+        ErrorCode::LENGTH,
+        column.name + " has " + std::to_string(column.rows()) + " rows, expected " + std::to_string(rows),
+        {{"rows", column.rows()}, {"expected", rows}});
   }
 }
 
@@ -47,7 +48,8 @@ class Checker {
   void run(const Context& context) const {
     context.tasks(static_cast<std::int64_t>(pieces_.size()), [&](std::int64_t task, int) {
       const auto& [column, piece] = pieces_[static_cast<std::size_t>(task)];
-      check_chunk_rows(*column, *piece.chunk, piece.row - piece.begin, piece.begin, piece.begin + piece.count);
+      check_chunk_rows(*column, *piece.chunk, piece.row - piece.begin, piece.begin,
+                       piece.begin + piece.count);
     });
   }
 
@@ -92,7 +94,8 @@ void check_request(const Context& context, const JoinRequest& request) {
   checker.run(context);
 }
 
-void read_all_times(const Context& context, const JoinRequest& request, LeftSides& sides, StreamState& stream) {
+void read_all_times(const Context& context, const JoinRequest& request, LeftSides& sides,
+                    StreamState& stream) {
   const StreamRequest& req = *stream.request;
   const TimeColumn& left = request.left_sides[static_cast<std::size_t>(req.left_side)].time;
   std::vector<const TimeColumn*> columns{&left, &req.right.time};
@@ -206,8 +209,8 @@ void order_and_match(const Context& context, StreamState& stream, SequenceNeeds 
     stream.right = prepared(order_by_group(context, t, code, stream.right_rows, stream.groups));
     const Ordered left = order_by_group(context, stream.left->t, stream.left_code, n, stream.groups);
     keep_match();
-    match_grouped(context, left, stream.right, stream.choice, stream.strict, ahead, stream.match.as<std::int32_t>(),
-                  stream.tally);
+    match_grouped(context, left, stream.right, stream.choice, stream.strict, ahead,
+                  stream.match.as<std::int32_t>(), stream.tally);
     return;
   }
   stream.right = prepared(ascends_in_time && stream.request->plan != PlanKind::kSort
@@ -216,8 +219,8 @@ void order_and_match(const Context& context, StreamState& stream, SequenceNeeds 
   if (stream.plan == PlanKind::kProbe) {
     keep_match();
     const std::int64_t budget = std::max<std::int64_t>(1 << 16, 4 * (stream.right_rows + n));
-    if (match_probe(context, stream.left->t, stream.left_code, n, stream.right, stream.choice, stream.strict, ahead,
-                    budget, stream.match.as<std::int32_t>(), stream.tally)) {
+    if (match_probe(context, stream.left->t, stream.left_code, n, stream.right, stream.choice, stream.strict,
+                    ahead, budget, stream.match.as<std::int32_t>(), stream.tally)) {
       return;
     }
     stream.tally = Tally{};
@@ -232,8 +235,8 @@ void order_and_match(const Context& context, StreamState& stream, SequenceNeeds 
   }
   const Ordered left = order_by_time(context, stream.left->t, stream.left_code, n);
   keep_match();
-  match_ordered(context, left, stream.right, stream.choice, stream.strict, ahead, stream.match.as<std::int32_t>(),
-                stream.tally);
+  match_ordered(context, left, stream.right, stream.choice, stream.strict, ahead,
+                stream.match.as<std::int32_t>(), stream.tally);
 }
 
 void prepare_stream(const Context& context, StreamState& stream) {
@@ -264,7 +267,8 @@ void prepare_stream(const Context& context, StreamState& stream) {
       stream.choice.direction = Direction::kBackward;  // a lag leaves no row after t visible
     }
     folded = !req.allow_exact && req.direction != Direction::kForward;
-    stream.visible = visible_times(stream.right_time, known, req, stream.right_code, folded ? Fold::kTimePlusOne : Fold::kTime);
+    stream.visible = visible_times(stream.right_time, known, req, stream.right_code,
+                                   folded ? Fold::kTimePlusOne : Fold::kTime);
     needs.best = req.direction != Direction::kForward;
   } else {
     needs.best = req.ties == Ties::kFirst && req.direction != Direction::kForward;

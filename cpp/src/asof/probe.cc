@@ -7,9 +7,9 @@
 
 namespace flowstate::asof {
 
-bool match_probe(const Context& context, const std::int64_t* lt, const std::int32_t* lc, std::int64_t left_rows,
-                 const RightSequence& right, const Choice& choice, bool strict, const std::int32_t* forward_rows,
-                 std::int64_t budget, std::int32_t* match, Tally& tally) {
+bool match_probe(const Context& context, const std::int64_t* lt, const std::int32_t* lc,
+                 std::int64_t left_rows, const RightSequence& right, const Choice& choice, bool strict,
+                 const std::int32_t* forward_rows, std::int64_t budget, std::int32_t* match, Tally& tally) {
   constexpr std::int64_t kBlock = 512;
   const std::int64_t* rt = right.order.t;
   const std::int32_t* rc = right.order.code;
@@ -32,8 +32,9 @@ bool match_probe(const Context& context, const std::int64_t* lt, const std::int3
           if (((from - j) & 0xFFFF) == 0 && walked.load(std::memory_order_relaxed) + from - j > budget) break;
         }
         steps += from - j;
-        raw[i - begin] = j > 0 ? static_cast<std::uint32_t>(j - 1)
-                               : chained ? static_cast<std::uint32_t>(m + code) : kNone;
+        raw[i - begin] = j > 0     ? static_cast<std::uint32_t>(j - 1)
+                         : chained ? static_cast<std::uint32_t>(m + code)
+                                   : kNone;
       } else {
         raw[i - begin] = static_cast<std::uint32_t>(j - 1);
       }

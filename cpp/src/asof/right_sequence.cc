@@ -55,15 +55,17 @@ Visibility visible_times(const Times& times, const Times* known, const StreamReq
   return result;
 }
 
-RightSequence prepare_right(const Context& context, Ordered order, std::int32_t groups, const std::int64_t* r_time,
-                            bool last_of_ties, SequenceNeeds needs) {
+RightSequence prepare_right(const Context& context, Ordered order, std::int32_t groups,
+                            const std::int64_t* r_time, bool last_of_ties, SequenceNeeds needs) {
   RightSequence sequence;
   sequence.order = std::move(order);
   sequence.groups = groups;
   const Ordered& o = sequence.order;
   const auto m = static_cast<std::uint32_t>(o.count);
   const auto g = static_cast<std::size_t>(groups);
-  const auto row_of = [&](std::uint32_t j) { return o.row == nullptr ? static_cast<std::int32_t>(j) : o.row[j]; };
+  const auto row_of = [&](std::uint32_t j) {
+    return o.row == nullptr ? static_cast<std::int32_t>(j) : o.row[j];
+  };
   context.check_cancelled();
   if (needs.best) {
     sequence.back = Buffer(static_cast<std::size_t>(m) * 4);

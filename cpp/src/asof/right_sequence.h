@@ -38,10 +38,10 @@ Visibility visible_times(const Times& times, const Times* known, const StreamReq
 
 struct RightSequence {
   Ordered order;
-  Buffer back;         // int32 input rows
-  Buffer forward;      // int32 input rows
-  Buffer next;         // uint32 positions, count + groups entries
-  Buffer later;        // uint32: the following row of the key with a larger t (nearest without exact matches)
+  Buffer back;     // int32 input rows
+  Buffer forward;  // int32 input rows
+  Buffer next;     // uint32 positions, count + groups entries
+  Buffer later;    // uint32: the following row of the key with a larger t (nearest without exact matches)
   std::int32_t groups = kFirstKey + 1;
 
   bool chained() const noexcept { return !next.empty(); }
@@ -55,7 +55,7 @@ struct SequenceNeeds {
 };
 
 // Adds what is needed to an ordering; r_time is by input row. O(count + groups).
-RightSequence prepare_right(const Context& context, Ordered order, std::int32_t groups, const std::int64_t* r_time,
-                            bool last_of_ties, SequenceNeeds needs);
+RightSequence prepare_right(const Context& context, Ordered order, std::int32_t groups,
+                            const std::int64_t* r_time, bool last_of_ties, SequenceNeeds needs);
 
 }  // namespace flowstate::asof

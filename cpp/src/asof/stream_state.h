@@ -38,7 +38,8 @@ struct StreamState {
   Choice choice;
   bool strict = false;
   PlanKind plan = PlanKind::kMerge;
-  bool streamed = false;  // matched block by block in the pass over the left; else `match` is filled beforehand
+  bool streamed =
+      false;  // matched block by block in the pass over the left; else `match` is filled beforehand
 
   Buffer match;  // int32 by left row; empty when blocks need not be kept
   std::mutex tally_mutex;
@@ -70,9 +71,9 @@ struct PhaseClock {
 // Everything about the left sides that streams share.
 struct LeftSides {
   struct Entry {
-    std::optional<Times> times[3];     // by TimeKind
-    std::optional<KeyCodes> keys[2];   // by null_keys_equal
-    Buffer plain_code;                 // no keys, but rows that match nothing
+    std::optional<Times> times[3];    // by TimeKind
+    std::optional<KeyCodes> keys[2];  // by null_keys_equal
+    Buffer plain_code;                // no keys, but rows that match nothing
   };
   std::vector<Entry> entries;
 };

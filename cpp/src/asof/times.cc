@@ -80,7 +80,8 @@ struct Piecewise {
                                                   static_cast<std::uint64_t>(scale), &product);
         to[i] = static_cast<std::int64_t>(product ^ (std::uint64_t{1} << 63));
       } else {
-        if constexpr (std::is_same_v<T, std::uint64_t>) bad = values[i] > static_cast<std::uint64_t>(INT64_MAX);
+        if constexpr (std::is_same_v<T, std::uint64_t>)
+          bad = values[i] > static_cast<std::uint64_t>(INT64_MAX);
         std::int64_t product = 0;
         bad |= __builtin_mul_overflow(static_cast<std::int64_t>(values[i]), scale, &product);
         to[i] = product;
@@ -126,7 +127,8 @@ double half_to_double(std::uint16_t half) noexcept {
   const int mantissa = half & 1023;
   double value;
   if (exponent == 31) {
-    value = mantissa != 0 ? std::numeric_limits<double>::quiet_NaN() : std::numeric_limits<double>::infinity();
+    value =
+        mantissa != 0 ? std::numeric_limits<double>::quiet_NaN() : std::numeric_limits<double>::infinity();
   } else if (exponent == 0) {
     value = std::ldexp(mantissa, -24);
   } else {
@@ -184,15 +186,15 @@ Times read_times(const Context& context, const TimeColumn& column, TimeKind kind
     nulls |= chunk.validity != nullptr;
   }
   const bool aligned = only == nullptr || (reinterpret_cast<std::uintptr_t>(only->values) & 7) == 0;
-  if (column.column.type == ColumnType::kInt64 && kind == TimeKind::kSigned && column.scale == 1 && filled <= 1 &&
-      !nulls && aligned) {
+  if (column.column.type == ColumnType::kInt64 && kind == TimeKind::kSigned && column.scale == 1 &&
+      filled <= 1 && !nulls && aligned) {
     times.t = only == nullptr ? nullptr : reinterpret_cast<const std::int64_t*>(only->values);
   } else {
     times.owned = Buffer(static_cast<std::size_t>(times.count) * 8);
     if (nulls || kind == TimeKind::kFloat) times.dead.resize(static_cast<std::size_t>(times.count));
     std::atomic<bool> any_dead{false};
-    const Piecewise convert{column, kind, times.owned.as<std::int64_t>(), times.dead.empty() ? nullptr : times.dead.data(),
-                            any_dead};
+    const Piecewise convert{column, kind, times.owned.as<std::int64_t>(),
+                            times.dead.empty() ? nullptr : times.dead.data(), any_dead};
     const std::vector<Piece> pieces = pieces_of(column.column);
     context.tasks(static_cast<std::int64_t>(pieces.size()),
                   [&](std::int64_t task, int) { convert(pieces[static_cast<std::size_t>(task)]); });

@@ -170,7 +170,8 @@ Block allocate(std::size_t size) {
   if (size > (std::size_t{1} << 46)) fail(size);
   if (round_up(size, kAlignment) < kMapped) {
     const std::size_t capacity = round_up(size, kAlignment);
-    auto* data = static_cast<std::uint8_t*>(::operator new(capacity, std::align_val_t{kAlignment}, std::nothrow));
+    auto* data =
+        static_cast<std::uint8_t*>(::operator new(capacity, std::align_val_t{kAlignment}, std::nothrow));
     if (data == nullptr) fail(size);
     return {data, capacity};
   }

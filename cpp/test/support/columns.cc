@@ -44,15 +44,16 @@ std::uint16_t double_to_half(double value) {
   const std::uint16_t sign = std::signbit(value) ? 0x8000 : 0;
   const double size = std::fabs(value);
   if (size >= 65520) return static_cast<std::uint16_t>(sign | 0x7C00);
-  if (size < std::ldexp(1, -14)) return static_cast<std::uint16_t>(sign | static_cast<int>(std::ldexp(size, 24)));
+  if (size < std::ldexp(1, -14))
+    return static_cast<std::uint16_t>(sign | static_cast<int>(std::ldexp(size, 24)));
   int exponent;
   const double mantissa = std::frexp(size, &exponent);  // [0.5, 1)
   const int bits = static_cast<int>(std::ldexp(mantissa, 11)) - 1024;
   return static_cast<std::uint16_t>(sign | ((exponent + 14) << 10) | bits);
 }
 
-Column make_column(Arena& arena, ColumnType type, const Cells& cells, const std::string& name, const Layout& layout,
-                   int width) {
+Column make_column(Arena& arena, ColumnType type, const Cells& cells, const std::string& name,
+                   const Layout& layout, int width) {
   Column column;
   column.type = type;
   column.name = name;
@@ -67,7 +68,8 @@ Column make_column(Arena& arena, ColumnType type, const Cells& cells, const std:
     chunk.length = length;
     chunk.bit_offset = layout.bit_offset;
     bool nulls = layout.always_validity;
-    for (std::int64_t i = 0; i < length; ++i) nulls |= !cells[static_cast<std::size_t>(first + i)].has_value();
+    for (std::int64_t i = 0; i < length; ++i)
+      nulls |= !cells[static_cast<std::size_t>(first + i)].has_value();
     if (nulls) {
       std::uint8_t* bits = arena.bytes(static_cast<std::size_t>(layout.bit_offset + length + 7) / 8);
       for (std::int64_t i = 0; i < length; ++i) {
@@ -110,7 +112,9 @@ Column make_column(Arena& arena, ColumnType type, const Cells& cells, const std:
           text.resize(each, '\0');
           std::memcpy(to, text.data(), each);
         } else {
-          put_scalar(to, type, is_float(type) && !cells[static_cast<std::size_t>(first + i)] ? Cell{0, 12.5, {}} : at(i));
+          put_scalar(
+              to, type,
+              is_float(type) && !cells[static_cast<std::size_t>(first + i)] ? Cell{0, 12.5, {}} : at(i));
         }
       }
       chunk.values = values;
@@ -134,7 +138,8 @@ Column make_dictionary(Arena& arena, ColumnType index_type, ColumnType value_typ
   for (std::size_t k = 0; k + 1 < cuts.size(); ++k) {
     Cells& dictionary = values[k % static_cast<std::size_t>(count)];
     for (auto row = static_cast<std::size_t>(cuts[k]); row < static_cast<std::size_t>(cuts[k + 1]); ++row) {
-      if (!cells[row] && row % 2 == 0) continue;  // some nulls as null indices, some as null dictionary values
+      if (!cells[row] && row % 2 == 0)
+        continue;  // some nulls as null indices, some as null dictionary values
       std::size_t at = 0;
       for (; at < dictionary.size(); ++at) {
         if (dictionary[at].has_value() != cells[row].has_value() || at % 2 != row % 2) continue;
@@ -157,7 +162,8 @@ Column make_dictionary(Arena& arena, ColumnType index_type, ColumnType value_typ
     Layout inner;
     inner.bit_offset = layout.bit_offset;
     if (values[d].size() > 3) inner.cuts = {1};
-    column.dictionaries.push_back(make_column(arena, value_type, values[d], name + ".dictionary", inner, width));
+    column.dictionaries.push_back(
+        make_column(arena, value_type, values[d], name + ".dictionary", inner, width));
   }
   return column;
 }

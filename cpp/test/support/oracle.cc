@@ -22,8 +22,8 @@ struct Clock {
   }
 };
 
-bool keys_match(const std::vector<std::optional<std::string>>& a, const std::vector<std::optional<std::string>>& b,
-                bool nulls_equal) {
+bool keys_match(const std::vector<std::optional<std::string>>& a,
+                const std::vector<std::optional<std::string>>& b, bool nulls_equal) {
   for (std::size_t k = 0; k < a.size(); ++k) {
     if (!a[k] && !b[k]) {
       if (!nulls_equal) return false;
@@ -58,7 +58,8 @@ OracleAnswer oracle_join(const LogicalStream& stream) {
       if (stream.has_known && (!stream.known[r] || clock.order(*stream.known[r], *t) > 0)) continue;
       const int side = clock.order(*rt, *t);
       const bool nearest = o.direction == Direction::kNearest;
-      const bool may_be_behind = o.direction != Direction::kForward && (side < 0 || (side == 0 && o.allow_exact));
+      const bool may_be_behind =
+          o.direction != Direction::kForward && (side < 0 || (side == 0 && o.allow_exact));
       const bool may_be_ahead =
           o.direction != Direction::kBackward && (side > 0 || (side == 0 && o.allow_exact && !nearest));
       if (may_be_behind) {

@@ -19,7 +19,7 @@ struct LogicalTime {
 };
 
 struct LogicalSide {
-  std::vector<std::optional<LogicalTime>> time;            // NaN is nullopt
+  std::vector<std::optional<LogicalTime>> time;               // NaN is nullopt
   std::vector<std::vector<std::optional<std::string>>> keys;  // per row, per key column
 };
 

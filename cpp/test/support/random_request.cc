@@ -25,7 +25,8 @@ struct Drawer {
     result.dictionaries = 1 + static_cast<int>(pick.below(3));
     if (pick.one_in(2)) {
       const std::uint32_t cuts = pick.below(4);
-      for (std::uint32_t k = 0; k < cuts; ++k) result.cuts.push_back(pick.below(static_cast<std::uint32_t>(rows) + 1));
+      for (std::uint32_t k = 0; k < cuts; ++k)
+        result.cuts.push_back(pick.below(static_cast<std::uint32_t>(rows) + 1));
       std::sort(result.cuts.begin(), result.cuts.end());
     }
     return result;
@@ -34,13 +35,14 @@ struct Drawer {
   std::int64_t rows() { return pick.one_in(12) ? 0 : pick.below(static_cast<std::uint32_t>(max_rows)) + 1; }
 
   double random_double() {
-    static const double pool[] = {-std::numeric_limits<double>::infinity(), -1.5, -0.0, 0.0, 0.5, 1, 1.5, 2, 3,
-                                  std::numeric_limits<double>::infinity(), 1e6, std::nan("")};
+    static const double pool[] = {
+        -std::numeric_limits<double>::infinity(), -1.5, -0.0,        0.0, 0.5, 1, 1.5, 2, 3,
+        std::numeric_limits<double>::infinity(),  1e6,  std::nan("")};
     return pool[pick.below(12)];
   }
 
   std::int64_t random_int(TimeFamily family) {
-    static const std::int64_t extremes[] = {INT64_MIN, INT64_MIN + 1, INT64_MIN + 2, -2, -1, 0, 1,
+    static const std::int64_t extremes[] = {INT64_MIN, INT64_MIN + 1, INT64_MIN + 2, -2,       -1, 0, 1,
                                             2,         INT64_MAX - 2, INT64_MAX - 1, INT64_MAX};
     if (family == TimeFamily::kExtreme || family == TimeFamily::kUnsigned) return extremes[pick.below(11)];
     if (family == TimeFamily::kMixedSign) return pick.below(20);
@@ -63,8 +65,8 @@ struct Drawer {
                                          ColumnType::kUInt32};
       type = types[pick.below(4)];
     } else if (family == TimeFamily::kSmall) {
-      static const ColumnType types[] = {ColumnType::kInt64, ColumnType::kInt64, ColumnType::kInt32, ColumnType::kInt8,
-                                         ColumnType::kInt16};
+      static const ColumnType types[] = {ColumnType::kInt64, ColumnType::kInt64, ColumnType::kInt32,
+                                         ColumnType::kInt8, ColumnType::kInt16};
       type = types[pick.below(5)];
       static const std::int64_t scales[] = {1, 1, 2, 5};
       time.scale = scales[pick.below(4)];
@@ -74,7 +76,8 @@ struct Drawer {
     for (std::int64_t row = 0; row < rows; ++row) {
       if (family == TimeFamily::kFloat) {
         double value = random_double();
-        if (type == ColumnType::kFloat16 && std::fabs(value) == 1e6) value = 7;  // a half would make it infinite
+        if (type == ColumnType::kFloat16 && std::fabs(value) == 1e6)
+          value = 7;  // a half would make it infinite
         cells.push_back(cell_d(value));
       } else {
         cells.push_back(cell(random_int(family)));
@@ -169,8 +172,9 @@ struct Drawer {
   Cell key_value(const KeyKind& kind, std::uint32_t distinct) {
     static const std::int64_t huge[] = {0, 1, -1, INT64_MAX, INT64_MIN, INT64_MAX / 1000, 1000, 7000};
     static const char* const strings[] = {"", "A", "AAPL", "MSFT", "MSFU", "ABCDEFG", "ABCDEFGH"};
-    static const std::string longer[] = {"ABCDEFGHIJKLMNO",      "ABCDEFGHIJKLMNOP",        std::string("A\0", 2),
-                                         "ABCDEFGHIJKLMNOPQRSTUVW", "ABCDEFGHIJKLMNOPQRSTUVX", std::string("\0", 1)};
+    static const std::string longer[] = {"ABCDEFGHIJKLMNO",         "ABCDEFGHIJKLMNOP",
+                                         std::string("A\0", 2),     "ABCDEFGHIJKLMNOPQRSTUVW",
+                                         "ABCDEFGHIJKLMNOPQRSTUVX", std::string("\0", 1)};
     const std::uint32_t at = pick.below(distinct);
     switch (kind.pool) {
       case 1:
@@ -210,7 +214,8 @@ struct Drawer {
     if (type != ColumnType::kBool && pick.one_in(3)) {
       static const ColumnType indices[] = {ColumnType::kInt8, ColumnType::kUInt16, ColumnType::kInt32,
                                            ColumnType::kInt64};
-      key.column = make_dictionary(out.arena, indices[pick.below(4)], type, cells, name, layout(rows), kind.width);
+      key.column =
+          make_dictionary(out.arena, indices[pick.below(4)], type, cells, name, layout(rows), kind.width);
     } else {
       key.column = make_column(out.arena, type, cells, name, layout(rows), kind.width);
     }
@@ -218,16 +223,17 @@ struct Drawer {
   }
 
   Column payload(std::int64_t rows, const std::string& name, Payload& keep) {
-    static const ColumnType types[] = {ColumnType::kFloat64, ColumnType::kInt32,   ColumnType::kInt8,
-                                       ColumnType::kUInt16,  ColumnType::kBool,    ColumnType::kBytes32,
-                                       ColumnType::kBytes64, ColumnType::kFixed,   ColumnType::kFixed};
+    static const ColumnType types[] = {ColumnType::kFloat64, ColumnType::kInt32, ColumnType::kInt8,
+                                       ColumnType::kUInt16,  ColumnType::kBool,  ColumnType::kBytes32,
+                                       ColumnType::kBytes64, ColumnType::kFixed, ColumnType::kFixed};
     const std::uint32_t at = pick.below(9);
     keep.type = types[at];
     keep.width = keep.type == ColumnType::kFixed ? (at == 7 ? 16 : 5) : byte_width(keep.type);
     const bool nulls = pick.one_in(2);
     for (std::int64_t row = 0; row < rows; ++row) {
-      std::optional<Cell> value = Cell{row % 2 + row * 3, static_cast<double>(row) + 0.25,
-                                       std::string(static_cast<std::size_t>(row % 4), static_cast<char>('a' + row % 26))};
+      std::optional<Cell> value =
+          Cell{row % 2 + row * 3, static_cast<double>(row) + 0.25,
+               std::string(static_cast<std::size_t>(row % 4), static_cast<char>('a' + row % 26))};
       if (nulls && pick.one_in(3)) value.reset();
       keep.cells.push_back(value);
     }
@@ -235,9 +241,8 @@ struct Drawer {
   }
 };
 
-
-std::string check_column_output(const asof::OutputColumn& got, const Payload& source, const std::vector<std::int32_t>& rows,
-                                const std::string& name) {
+std::string check_column_output(const asof::OutputColumn& got, const Payload& source,
+                                const std::vector<std::int32_t>& rows, const std::string& name) {
   const auto n = static_cast<std::int64_t>(rows.size());
   if (got.length != n) return name + ": length";
   std::int64_t nulls = 0;
@@ -247,17 +252,21 @@ std::string check_column_output(const asof::OutputColumn& got, const Payload& so
     const bool valid = row >= 0 && source.cells[static_cast<std::size_t>(row)].has_value();
     nulls += !valid;
     const std::string at = name + "[" + std::to_string(i) + "]";
-    if (!got.validity.empty() && ((got.validity.data()[i / 8] >> (i % 8)) & 1) != valid) return at + ": validity";
+    if (!got.validity.empty() && ((got.validity.data()[i / 8] >> (i % 8)) & 1) != valid)
+      return at + ": validity";
     const Cell value = valid ? *source.cells[static_cast<std::size_t>(row)] : Cell{};
     if (source.type == ColumnType::kBool) {
       if (((got.values.data()[i / 8] >> (i % 8)) & 1) != (value.i != 0)) return at + ": bit";
     } else if (source.type == ColumnType::kBytes32 || source.type == ColumnType::kBytes64) {
       const bool narrow = source.type == ColumnType::kBytes32;
-      const std::int64_t from = narrow ? got.offsets.as<std::int32_t>()[i] : got.offsets.as<std::int64_t>()[i];
-      const std::int64_t to = narrow ? got.offsets.as<std::int32_t>()[i + 1] : got.offsets.as<std::int64_t>()[i + 1];
+      const std::int64_t from =
+          narrow ? got.offsets.as<std::int32_t>()[i] : got.offsets.as<std::int64_t>()[i];
+      const std::int64_t to =
+          narrow ? got.offsets.as<std::int32_t>()[i + 1] : got.offsets.as<std::int64_t>()[i + 1];
       if (i == 0 && from != 0) return at + ": first offset";
       if (to < from || to > static_cast<std::int64_t>(got.values.size())) return at + ": offsets";
-      const std::string text(reinterpret_cast<const char*>(got.values.data()) + from, static_cast<std::size_t>(to - from));
+      const std::string text(reinterpret_cast<const char*>(got.values.data()) + from,
+                             static_cast<std::size_t>(to - from));
       if (text != value.s) return at + ": bytes";
     } else {
       std::string expected(static_cast<std::size_t>(source.width), '\0');
@@ -268,12 +277,14 @@ std::string check_column_output(const asof::OutputColumn& got, const Payload& so
       } else {
         std::memcpy(expected.data(), &value.i, expected.size());
       }
-      if (std::memcmp(got.values.data() + i * source.width, expected.data(), expected.size()) != 0) return at + ": value";
+      if (std::memcmp(got.values.data() + i * source.width, expected.data(), expected.size()) != 0)
+        return at + ": value";
     }
   }
   if (got.null_count != nulls) return name + ": null count";
   if (nulls == 0 && !got.validity.empty()) return name + ": a bitmap without nulls";
-  if (nulls > 0 && got.validity.size() != static_cast<std::size_t>((n + 7) / 8)) return name + ": bitmap size";
+  if (nulls > 0 && got.validity.size() != static_cast<std::size_t>((n + 7) / 8))
+    return name + ": bitmap size";
   return "";
 }
 
@@ -305,7 +316,8 @@ std::unique_ptr<RandomCase> make_random_case(Choices& pick, int max_rows) {
   const std::uint32_t left_columns = pick.below(3);
   for (std::uint32_t c = 0; c < left_columns; ++c) {
     out.left_payload.emplace_back();
-    out.request.left_payload.push_back(draw.payload(n, "left.p" + std::to_string(c), out.left_payload.back()));
+    out.request.left_payload.push_back(
+        draw.payload(n, "left.p" + std::to_string(c), out.left_payload.back()));
   }
   out.request.streams.resize(streams);
   for (std::uint32_t s = 0; s < streams; ++s) {
@@ -315,10 +327,12 @@ std::unique_ptr<RandomCase> make_random_case(Choices& pick, int max_rows) {
     logical.left = left;
     const std::int64_t m = draw.rows();
     logical.right.keys.resize(static_cast<std::size_t>(m));
-    stream.left_side = static_cast<std::int32_t>(pick.below(static_cast<std::uint32_t>(out.request.left_sides.size())));
+    stream.left_side =
+        static_cast<std::int32_t>(pick.below(static_cast<std::uint32_t>(out.request.left_sides.size())));
     stream.right.time = draw.time(family, m, "right.time", pick.one_in(4) ? 1 : order, logical.right.time);
     for (std::uint32_t k = 0; k < key_columns; ++k) {
-      stream.right.keys.push_back(draw.key(kinds[k], false, m, "right.key" + std::to_string(k), distinct, logical.right));
+      stream.right.keys.push_back(
+          draw.key(kinds[k], false, m, "right.key" + std::to_string(k), distinct, logical.right));
     }
     stream.direction = static_cast<Direction>(pick.below(3));
     stream.allow_exact = !pick.one_in(3);
@@ -373,13 +387,14 @@ std::string difference(const RandomCase& random, const std::vector<OracleAnswer>
   if (result.rows != static_cast<std::int64_t>(selection.size())) return "rows";
   if (inner) {
     if (result.selection.size() != selection.size() * 4 ||
-        (!selection.empty() && std::memcmp(result.selection.data(), selection.data(), selection.size() * 4) != 0)) {
+        (!selection.empty() &&
+         std::memcmp(result.selection.data(), selection.data(), selection.size() * 4) != 0)) {
       return "selection";
     }
     if (result.left.size() != random.left_payload.size()) return "left columns";
     for (std::size_t c = 0; c < random.left_payload.size(); ++c) {
-      const std::string found =
-          check_column_output(result.left[c], random.left_payload[c], selection, "left column " + std::to_string(c));
+      const std::string found = check_column_output(result.left[c], random.left_payload[c], selection,
+                                                    "left column " + std::to_string(c));
       if (!found.empty()) return found;
     }
   }
@@ -424,7 +439,8 @@ std::string difference(const RandomCase& random, const std::vector<OracleAnswer>
           const LogicalTime& r = *random.streams[s].right.time[static_cast<std::size_t>(rows[i])];
           const double apart = (l.d + 0.0) - (r.d + 0.0);
           age = Cell{static_cast<std::int64_t>((l.i - r.i) * options.age_scale),
-                     std::isnan(apart) ? std::numeric_limits<double>::quiet_NaN() : apart, {}};
+                     std::isnan(apart) ? std::numeric_limits<double>::quiet_NaN() : apart,
+                     {}};
         }
         ages.cells.push_back(age);
       }

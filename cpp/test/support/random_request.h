@@ -44,9 +44,9 @@ struct Payload {
 struct RandomCase {
   Arena arena;
   asof::JoinRequest request;
-  std::vector<LogicalStream> streams;           // options point into `request`
+  std::vector<LogicalStream> streams;  // options point into `request`
   std::vector<Payload> left_payload;
-  std::vector<std::vector<Payload>> payload;    // per stream
+  std::vector<std::vector<Payload>> payload;  // per stream
 };
 
 std::unique_ptr<RandomCase> make_random_case(Choices& choices, int max_rows);

@@ -36,8 +36,10 @@ struct Simple {
   asof::StreamRequest& stream() { return request.streams[0]; }
 
   void keys(const std::vector<std::int64_t>& left, const std::vector<std::int64_t>& right) {
-    request.left_sides[0].keys.push_back({make_column(arena, ColumnType::kInt64, cells_of(left), "left.k"), 1, false});
-    stream().right.keys.push_back({make_column(arena, ColumnType::kInt64, cells_of(right), "right.k"), 1, false});
+    request.left_sides[0].keys.push_back(
+        {make_column(arena, ColumnType::kInt64, cells_of(left), "left.k"), 1, false});
+    stream().right.keys.push_back(
+        {make_column(arena, ColumnType::kInt64, cells_of(right), "right.k"), 1, false});
   }
 
   asof::JoinResult run(int threads = 1) {
