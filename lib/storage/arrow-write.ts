@@ -3,7 +3,7 @@
  * dictionary once written, so where batches bring dictionaries of their own, their values are gathered into one per
  * column that only grows (dictionary-unifier.ts).
  */
-import { RecordBatch, RecordBatchFileWriter, RecordBatchStreamWriter, type Schema } from 'apache-arrow';
+import { type RecordBatch, RecordBatchFileWriter, RecordBatchStreamWriter, type Schema } from 'apache-arrow';
 import { abortError } from './io-error.js';
 import { DictionaryUnifier } from './dictionary-unifier.js';
 import { conform } from './conform.js';

@@ -5,7 +5,7 @@ import {
   Decimal,
   Float32,
   Float64,
-  Int,
+  type Int,
   Int16,
   Int32,
   Int64,

@@ -81,6 +81,6 @@ export function copySql(source: string, path: string, schema: Schema, options: W
   const size = options.rowGroupSize ?? 122_880;
   return (
     `COPY (SELECT ${list.join(', ')} FROM ${source}) TO ${quoteText(path)} ` +
-    `(FORMAT parquet, COMPRESSION ${codec}, ROW_GROUP_SIZE ${size})`
+    `(FORMAT parquet, COMPRESSION ${codec}, ROW_GROUP_SIZE ${size}, USE_TMP_FILE false)`
   );
 }

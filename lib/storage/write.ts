@@ -1,5 +1,5 @@
 /** Writing tables and batches to files: the dispatch over formats. */
-import { RecordBatch, Schema, Table } from 'apache-arrow';
+import { type RecordBatch, type Schema, type Table } from 'apache-arrow';
 import { createError } from '../errors/from-native.js';
 import { FlowStateError } from '../errors/errors.js';
 import { writeArrow } from './arrow-write.js';
