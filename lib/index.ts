@@ -49,3 +49,14 @@ export type {
   BatchStreamOptions,
   JoinedBatches,
 } from './stream/options.js';
+export { readBatches, readInfo, readTable, writeTable } from './storage/index.js';
+export type {
+  ColumnStatistics,
+  FileInfo,
+  ReadBatchesOptions,
+  ReadOptions,
+  RowGroupInfo,
+  TimeRange,
+  WriteOptions,
+  WriteResult,
+} from './storage/index.js';

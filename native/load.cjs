@@ -21,6 +21,16 @@ function candidates(root) {
   return found;
 }
 
+/** Why a module that loaded is not the addon of this library, or null. The two change together, so versions must agree. */
+function mismatch(addon, root) {
+  if (typeof addon.buildInfo !== 'function') return 'not an addon of flowstate';
+  const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+  const built = addon.buildInfo().version;
+  return built === version
+    ? null
+    : `built from version ${built}, but the library is ${version}; run npm rebuild flowstate`;
+}
+
 function load() {
   const failures = [];
   let root;
@@ -32,7 +42,10 @@ function load() {
   for (const file of candidates(root)) {
     if (!fs.existsSync(file)) continue;
     try {
-      return { addon: require(file), path: file, reason: null };
+      const addon = require(file);
+      const problem = mismatch(addon, root);
+      if (problem === null) return { addon, path: file, reason: null };
+      failures.push(`${file}: ${problem}`);
     } catch (error) {
       failures.push(`${file}: ${error.message.split('\n')[0]}`);
     }

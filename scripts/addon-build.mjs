@@ -1,7 +1,7 @@
 // Builds the native addon with cmake-js, for scripts/install.mjs and scripts/prebuild.mjs. Touches no network: headers
 // come from node-api-headers and node-addon-api, both installed by npm. Output goes to a log, not to the terminal.
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -74,7 +74,8 @@ function buildOnce({ out, defines, log }) {
 }
 
 /**
- * Builds with CUDA where nvcc is, and without it when that build fails. Returns `{ file, problem }`, one of them null.
+ * Builds with CUDA where nvcc is, and without it when that build fails (`withoutCuda` then says why). Returns
+ * `{ file, problem }`, one of them null.
  */
 export function buildAddon({ out = 'build', defines = {} } = {}) {
   mkdirSync(join(root, out), { recursive: true });
@@ -85,11 +86,16 @@ export function buildAddon({ out = 'build', defines = {} } = {}) {
   let problem = missingTool();
   if (problem !== null) return { file: null, problem, log };
   const attempts = findNvcc() === null ? ['OFF'] : ['ON', 'OFF'];
+  let withoutCuda = null;
   for (const cuda of attempts) {
     problem = buildOnce({ out, defines: { FS_CUDA: cuda, ...defines }, log });
     if (problem === null)
       problem = existsSync(file) ? loadProblem(file) : `the build made no ${out}/Release/flowstate.node`;
-    if (problem === null) return { file, problem: null, log };
+    if (problem === null) return { file, problem: null, withoutCuda, log };
+    if (cuda === 'ON') {
+      withoutCuda = problem;
+      copyFileSync(log, join(root, 'build', 'install-cuda.log'));
+    }
   }
   return { file: null, problem: `${problem}; the log is ${log}`, log };
 }

@@ -30,8 +30,11 @@ function main() {
     }
     console.log(`flowstate: the prebuilt addon does not load here (${problem}); building`);
   }
-  const { problem } = buildAddon();
+  const { problem, withoutCuda } = buildAddon();
   if (problem === null) {
+    if (withoutCuda !== null) {
+      console.log(`flowstate: nvcc is here, but ${withoutCuda} with CUDA (log: build/install-cuda.log); built without`);
+    }
     rmSync(note, { force: true });
     return;
   }

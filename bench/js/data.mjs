@@ -15,19 +15,14 @@ import {
   makeVector,
 } from 'apache-arrow';
 
-/** xorshift128+ on doubles' worth of bits: fast, seeded, good enough for shapes. */
+/** mulberry32: seeded and fast; uniform enough that every symbol occurs. */
 export function random(seed) {
-  let a = seed >>> 0 || 1;
-  let b = (seed * 2654435761) >>> 0 || 2;
+  let state = seed >>> 0;
   return () => {
-    let t = a;
-    const s = b;
-    a = s;
-    t ^= t << 23;
-    t ^= t >>> 17;
-    t ^= s ^ (s >>> 26);
-    b = t;
-    return ((b + s) >>> 0) / 4294967296;
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
 }
 

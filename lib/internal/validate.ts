@@ -26,7 +26,7 @@ export function describe(value: unknown): string {
     default:
       if (value === null) return 'null';
       if (Array.isArray(value)) return `an array of ${value.length}`;
-      return `a ${value?.constructor?.name || 'object'}`;
+      return value?.constructor?.name ? `a ${value.constructor.name}` : 'an object';
   }
 }
 

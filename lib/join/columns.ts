@@ -32,13 +32,14 @@ export interface StreamColumns {
 /** Names that the result has so far, and dictionary ids in use: one per result. */
 export class OutputNames {
   readonly #names: Set<string>;
-  readonly #ownerOf = new Map<number, Table>();
+  /** Null: the left table, whose ids no right column may have, since batches may hold dictionaries of their own. */
+  readonly #ownerOf = new Map<number, Table | null>();
   readonly #relabelled = new Map<Table, Map<number, number>>();
   #nextId: number;
 
   constructor(left: Table, rights: readonly Table[]) {
     this.#names = new Set(left.schema.fields.map((field) => field.name));
-    for (const id of dictionaryIds(left.schema.fields)) this.#ownerOf.set(id, left);
+    for (const id of dictionaryIds(left.schema.fields)) this.#ownerOf.set(id, null);
     const ids = [left, ...rights].flatMap((table) => dictionaryIds(table.schema.fields));
     this.#nextId = ids.reduce((max, id) => Math.max(max, id), -1) + 1;
   }

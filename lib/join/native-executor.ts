@@ -1,7 +1,15 @@
 /** The executor in the native addon: one call, errors rebuilt as classes, an AbortSignal that cancels the task. */
-import { fromNative } from '../errors/from-native.js';
+import { fromNative, isNativeErrorRecord } from '../errors/from-native.js';
 import type { NativeAddon } from '../internal/native.js';
 import type { Executor } from './executor.js';
+import { throwIfAborted } from './parse-options.js';
+
+/** The core numbers the sides, 0 and 1; callers read names. */
+function joinError(thrown: unknown): unknown {
+  if (!isNativeErrorRecord(thrown) || !('side' in thrown.details)) return fromNative(thrown);
+  const side = Number(thrown.details.side) === 0 ? 'left' : 'right';
+  return fromNative({ ...thrown, details: { ...thrown.details, side } });
+}
 
 export function createNativeExecutor(addon: NativeAddon): Executor {
   return {
@@ -10,7 +18,7 @@ export function createNativeExecutor(addon: NativeAddon): Executor {
       try {
         return addon.joinSync(request);
       } catch (error) {
-        throw fromNative(error);
+        throw joinError(error);
       }
     },
     async run(request, signal) {
@@ -19,9 +27,13 @@ export function createNativeExecutor(addon: NativeAddon): Executor {
         const task = addon.join(request);
         cancel = () => task.cancel();
         signal?.addEventListener('abort', cancel, { once: true });
-        return await task.promise;
+        const result = await task.promise;
+        // The work may have ended before it saw the signal; the caller must not be handed what it gave up.
+        throwIfAborted(signal);
+        return result;
       } catch (error) {
-        throw fromNative(error);
+        throwIfAborted(signal);
+        throw joinError(error);
       } finally {
         if (cancel !== null) signal?.removeEventListener('abort', cancel);
       }

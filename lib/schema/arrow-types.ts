@@ -178,8 +178,18 @@ export function localData(data: Data): Data {
   return copy;
 }
 
-function localVector(vector: Vector): Vector {
-  return vector.constructor === Vector ? vector : new Vector(vector.data.map(localData));
+/** Foreign dictionaries by the local ones made of them: writers tell dictionaries apart by object. */
+const localVectors = new WeakMap<Vector, Vector>();
+
+/** The same vector as an object of our copy; itself where it already is. */
+export function localVector(vector: Vector): Vector {
+  if (vector.constructor === Vector) return vector;
+  let made = localVectors.get(vector);
+  if (made === undefined) {
+    made = new Vector(vector.data.map(localData));
+    localVectors.set(vector, made);
+  }
+  return made;
 }
 
 /** True when two types are the same type: nullability, metadata and dictionary ids aside. */

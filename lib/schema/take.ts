@@ -18,7 +18,7 @@ import {
 import { fail } from '../internal/validate.js';
 import type { NativeColumn, NativeOutputColumn } from '../internal/native.js';
 import { type ArrowColumn, layoutOf, nativeColumn, payloadColumn, sharedDictionary } from './arrow-columns.js';
-import { localType, localData, typeName } from './arrow-types.js';
+import { localType, localVector, typeName } from './arrow-types.js';
 import { type Canonical, canonicalValues } from './canonical.js';
 import { gatherColumn, type Located, locateRows, validityBits } from './gather.js';
 import { gatherViews, isValid } from './string-views.js';
@@ -46,10 +46,10 @@ function take(column: ArrowColumn, indices: Int32Array, type: DataType): Data {
   if (DataType.isDictionary(type)) return takeDictionary(column, indices, type);
   const flat = payloadColumn(column);
   if (flat !== null) return dataFromOutput(type, gatherColumn(flat, indices));
+  if (DataType.isNull(type)) return new Data(type, 0, indices.length, indices.length);
+  if (DataType.isUnion(type)) return takeUnion(column, indices, type);
   const rows = dropNullRows(column.chunks, indices);
   switch (type.typeId) {
-    case Type.Null:
-      return new Data(type, 0, indices.length, indices.length);
     case Type.Struct:
       return nested(type, rows, { children: takeStructChildren(column, type, rows) });
     case Type.FixedSizeList:
@@ -63,8 +63,6 @@ function take(column: ArrowColumn, indices: Int32Array, type: DataType): Data {
       const { values, buffers } = gatherViews(column.where, column.chunks, rows.chunkOf, rows.rowOf);
       return nested(type, rows, { values, variadic: buffers });
     }
-    case Type.Union:
-      return DataType.isUnion(type) ? takeUnion(column, indices, type) : unsupported(column);
     default:
       return unsupported(column);
   }
@@ -249,7 +247,7 @@ export function resultDictionary(column: ArrowColumn, type: Dictionary): Vector 
   const filled = column.chunks.filter((data) => data.length > 0);
   const chunks = filled.length > 0 ? filled : column.chunks;
   const shared = sharedDictionary(chunks);
-  if (shared !== null) return new Vector(shared.data.map(localData));
+  if (shared !== null) return localVector(shared);
   return filled.length === 0 ? emptyDictionary(type) : null;
 }
 

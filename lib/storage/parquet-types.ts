@@ -69,7 +69,10 @@ export function zonedColumns(schema: Schema): string[] {
     .map((field) => field.name);
 }
 
-/** COPY of `source` to `path`, each column in its final type. */
+/**
+ * COPY of `source` to `path`, each column in its final type. The path is a temporary file of ours already; one more of
+ * DuckDB's own would stay behind when a write fails.
+ */
 export function copySql(source: string, path: string, schema: Schema, options: WriteOptions): string {
   const list = schema.fields.map((field) => {
     const name = quoteName(field.name);

@@ -25,7 +25,11 @@ export type AlignBatchesOptions = Omit<AlignStreamsOptions, 'unsorted' | 'explai
 
 /** The joined batches, to be iterated once. */
 export interface JoinedBatches extends AsyncIterable<RecordBatch> {
-  /** What has been joined so far, per stream (`right` for a plain join). */
+  /**
+   * What has been joined so far, per stream (`right` for a plain join). Looking ahead with a tolerance, the right side
+   * is read only as far as the tolerance: a row whose next candidate lies farther counts as `noCandidate` where the
+   * whole-table join, which sees it, counts `toleranceExceeded`. `rightRows` are the rows read.
+   */
   readonly stats: Readonly<Record<string, JoinStats>>;
   /** Right rows held for later left rows, per stream: what bounds the memory. */
   readonly retainedRows: Readonly<Record<string, number>>;

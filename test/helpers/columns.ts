@@ -138,8 +138,8 @@ export function makeChunk(type: DataType, cells: readonly Cell[]): Data {
   if (DataType.isDictionary(type)) {
     const values = [...new Map(cells.filter((cell) => cell !== null).map((cell) => [String(cell), cell])).values()];
     values.reverse();
-    const indices = cells.map((cell) => values.findIndex((value) => String(value) === String(cell)));
-    const data = new type.indices.ArrayType(indices.map((i) => Math.max(i, 0)));
+    const codes = new Map(values.map((value, i) => [String(value), i]));
+    const data = new type.indices.ArrayType(cells.map((cell) => (cell === null ? 0 : (codes.get(String(cell)) ?? 0))));
     const dictionary = new Vector([makeChunk(type.dictionary, values)]);
     return makeData({ type, ...props, data, dictionary });
   }
@@ -156,7 +156,7 @@ export function makeChunk(type: DataType, cells: readonly Cell[]): Data {
     );
     const offsets = [0];
     for (const part of parts) offsets.push(offsets[offsets.length - 1]! + part.length);
-    const data = Uint8Array.from(parts.flatMap((part) => [...part]));
+    const data = new Uint8Array(Buffer.concat(parts));
     const large = DataType.isLargeUtf8(type) || DataType.isLargeBinary(type);
     const valueOffsets = large ? BigInt64Array.from(offsets, BigInt) : Int32Array.from(offsets);
     return new Data(type, 0, cells.length, nullCount, { 0: valueOffsets, 1: data, 2: nullBitmap ?? new Uint8Array(0) });
@@ -244,7 +244,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** The cell at `row` of a chunk, from its raw buffers. Bytes come back as hex. */
 export function readCell(data: Data, row: number): Cell | object {
-  if (!data.getValid(row)) return null;
+  if (DataType.isNull(data.type) || !data.getValid(row)) return null;
   const { type, values } = data;
   if (DataType.isDictionary(type)) {
     const dictionary = data.dictionary;

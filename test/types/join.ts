@@ -28,10 +28,10 @@ function same<A, B>(_equal: Equal<A, B>): void {
 
 // Results.
 same<ReturnType<typeof asofJoinSync>, Table>(true);
-const plain = asofJoin(left, right, { on: 'ts' });
-same<typeof plain, Promise<Table>>(true);
-const reported = asofJoin(left, right, { on: 'ts', stats: true });
-same<typeof reported, Promise<JoinReport>>(true);
+const _plain = asofJoin(left, right, { on: 'ts' });
+same<typeof _plain, Promise<Table>>(true);
+const _reported = asofJoin(left, right, { on: 'ts', stats: true });
+same<typeof _reported, Promise<JoinReport>>(true);
 expectType<JoinReport>(asofJoinSync(left, right, { on: 'ts', explain: true }));
 expectType<bigint>(parseDuration('5s', 'tolerance'));
 

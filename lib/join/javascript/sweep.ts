@@ -10,7 +10,7 @@ export interface SweepInput {
   /** Times on the axis; NaN for none. */
   readonly left: Float64Array;
   readonly right: Float64Array;
-  /** Right rows are usable from here on; null: from their own time. */
+  /** Right rows are visible from here on, NaN for never; null: always. */
   readonly visible: Float64Array | null;
   /** Codes of keys; null: one key. -1 matches nothing. */
   readonly leftCodes: Int32Array | null;
@@ -29,21 +29,28 @@ interface Entrances {
   readonly allStrict: boolean;
 }
 
+/** Rows that are visible at some time, by that time. */
+function visibleRows({ rightOrder }: SweepInput, at: Float64Array, strict: Uint8Array | null): Int32Array {
+  return rightOrder
+    .filter((row) => at[row]! === at[row]!)
+    .sort((a, b) => {
+      const atA = at[a]!;
+      const atB = at[b]!;
+      if (atA !== atB) return atA < atB ? -1 : 1;
+      return (strict === null ? 0 : strict[a]! - strict[b]!) || a - b;
+    });
+}
+
 /**
- * A row counts for t >= visible and, without exact matches, t > time: it enters at `visible`, or right after it where
- * that is its own time.
+ * Looking back, a row counts for t >= visible and t >= time (t > time without exact matches): it enters at the later
+ * of the two, or right after it where that is its own time and exact matches are excluded.
  */
-function entrances({ right, visible, rightOrder }: SweepInput, allowExact: boolean): Entrances {
+function entrances(input: SweepInput, allowExact: boolean): Entrances {
+  const { right, visible, rightOrder } = input;
   if (visible === null) return { rows: rightOrder, at: right, strict: null, allStrict: !allowExact };
-  const rows = rightOrder.filter((row) => visible[row]! === visible[row]!);
-  const strict = new Uint8Array(right.length);
-  if (!allowExact) for (const row of rows) strict[row] = visible[row] === right[row] ? 1 : 0;
-  rows.sort((a, b) => {
-    const atA = visible[a]!;
-    const atB = visible[b]!;
-    return atA < atB ? -1 : atA > atB ? 1 : strict[a]! - strict[b]! || a - b;
-  });
-  return { rows, at: visible, strict, allStrict: false };
+  const at = visible.map((time, row) => Math.max(time, right[row]!));
+  const strict = allowExact ? null : Uint8Array.from(at, (time, row) => (time === right[row] ? 1 : 0));
+  return { rows: visibleRows(input, at, strict), at, strict, allStrict: false };
 }
 
 /** For each left row the latest usable row at or before (before) it; -1 for none. */
@@ -151,7 +158,7 @@ function* lookAheadKnown(
   const before = (a: number, b: number): boolean =>
     right[a]! < right[b]! || (right[a] === right[b] && (takeLast ? a > b : a < b));
   const heaps = new Map<number, RowHeap>();
-  const { rows } = entrances(input, true);
+  const rows = visibleRows(input, visible, null);
   let next = 0;
   yield* inBlocks(leftOrder.length, (from, to) => {
     for (let i = from; i < to; i++) {

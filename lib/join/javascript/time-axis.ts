@@ -15,7 +15,7 @@ const EXACT = 2n ** 53n;
 export interface TimeAxis {
   readonly left: Float64Array;
   readonly right: Float64Array;
-  /** When each right row becomes usable (`lag`, `knownAt`); null where that is its own time. */
+  /** When each right row becomes visible (`lag`, `knownAt`), its own time aside; null where it always is. */
   readonly visible: Float64Array | null;
   /** |left time - right time|, exactly (floats: as doubles, 0 when equal). */
   distance(leftRow: number, rightRow: number): number | bigint;
@@ -105,15 +105,15 @@ function alignIntegers({ column, scale, unit }: NativeTime, unsigned: boolean): 
   return { values, present };
 }
 
-/** Right rows are usable from max(time + lag, knownAt) on; never where that passes int64 or knownAt is null. */
+/** Right rows are visible from `knownAt` on, and from time + lag where there is a lag; never past 64 bits. */
 function visibleTimes(right: Aligned, known: Aligned | null, lag: bigint): Aligned {
   const values = new BigInt64Array(right.values.length);
   const present = new Uint8Array(right.values.length);
   for (let row = 0; row < values.length; row++) {
     if (right.present[row] === 0 || known?.present[row] === 0) continue;
-    let from = right.values[row]! + lag;
-    const knownFrom = known === null ? from : known.values[row]!;
-    if (knownFrom > from) from = knownFrom;
+    let from = known === null ? INT64_MIN : known.values[row]!;
+    const lagged = right.values[row]! + lag;
+    if (lag > 0n && lagged > from) from = lagged;
     if (from > INT64_MAX) continue;
     values[row] = from;
     present[row] = 1;
@@ -188,7 +188,11 @@ function floatAxis(left: NativeTime, stream: NativeStream): TimeAxis {
   const visible =
     known === null && lag === 0
       ? null
-      : rightTimes.map((time, row) => (known === null ? time + lag : Math.max(time + lag, known[row]!)));
+      : rightTimes.map((time, row) => {
+          const from = known === null ? -Infinity : known[row]!;
+          return lag > 0 ? Math.max(time + lag, from) : from;
+        });
+  // Equal times are 0 apart, infinite ones and zeros of two signs too.
   const difference = (leftRow: number, rightRow: number): number => {
     const l = leftTimes[leftRow]!;
     const r = rightTimes[rightRow]!;

@@ -1,0 +1,282 @@
+#include "merge.h"
+
+#include <cstring>
+#include <mutex>
+
+namespace flowstate::asof {
+namespace {
+
+// One step takes either a right row into the table or a left row's answer out of it. Which one is a coin toss to
+// the branch predictor, so it is arithmetic: both outcomes read table[code], write the answer slot and write back.
+// The answer slot of a left row that is not finished yet is simply overwritten by a later step.
+template <bool kStrict>
+struct KeyedStep {
+  const std::int64_t* lt;
+  const std::int32_t* lc;
+  const std::int64_t* rt;
+  const std::int32_t* rc;
+
+  explicit KeyedStep(const MergeInput& in) : lt(in.lt), lc(in.lc), rt(in.rt), rc(in.rc) {}
+
+  void operator()(std::int64_t& i, std::int64_t& j, std::uint32_t* last, std::uint32_t* out) const noexcept {
+    const bool take = kStrict ? rt[j] < lt[i] : rt[j] <= lt[i];
+    const auto left_code = static_cast<std::uint32_t>(lc[i]);
+    const auto right_code = static_cast<std::uint32_t>(rc[j]);
+    const std::uint32_t mask = 0u - static_cast<std::uint32_t>(take);
+    const std::uint32_t code = left_code ^ ((left_code ^ right_code) & mask);
+    const std::uint32_t old = last[code];
+    out[i] = old;
+    last[code] = old ^ ((old ^ static_cast<std::uint32_t>(j)) & mask);
+    j += take;
+    i += !take;
+  }
+  void drain(std::int64_t& i, std::int64_t end, const std::uint32_t* last, std::uint32_t* out) const noexcept {
+    for (; i < end; ++i) out[i] = last[lc[i]];
+  }
+};
+
+// Without keys the answer is a place, and a place can be searched: a block is cut into four strands that begin by
+// binary search and run interleaved, sharing all their pointers.
+constexpr int kStrands = 4;
+
+template <bool kStrict>
+void place_block(const MergeInput& in, Lane& lane) noexcept {
+  const std::int64_t* const lt = in.lt;
+  const std::int64_t* const rt = in.rt;
+  std::uint32_t* const out = lane.out;
+  const std::int64_t rows = lane.end - lane.i;
+  if (rows <= 0) return;
+  std::int64_t i[kStrands];
+  std::int64_t j[kStrands];
+  std::int64_t i_end[kStrands];
+  std::int64_t j_end[kStrands];
+  for (int s = 0; s < kStrands; ++s) {
+    i[s] = lane.i + rows * s / kStrands;
+    i_end[s] = lane.i + rows * (s + 1) / kStrands;
+    const std::int64_t from = s == 0 ? lane.j : j[s - 1];
+    j[s] = s == 0 ? from : from + rows_before(rt + from, in.right_count - from, lt[i[s]], kStrict);
+    if (s > 0) j_end[s - 1] = j[s];
+  }
+  j_end[kStrands - 1] = in.right_count;
+  const auto step = [&](std::int64_t& a, std::int64_t& b) {
+    const bool take = kStrict ? rt[b] < lt[a] : rt[b] <= lt[a];
+    out[a] = static_cast<std::uint32_t>(b) - 1;
+    b += take;
+    a += !take;
+  };
+  for (;;) {
+    std::int64_t steps = INT64_MAX;
+    for (int s = 0; s < kStrands; ++s) steps = std::min({steps, i_end[s] - i[s], j_end[s] - j[s]});
+    if (steps <= 0) break;
+    std::int64_t i0 = i[0], i1 = i[1], i2 = i[2], i3 = i[3], j0 = j[0], j1 = j[1], j2 = j[2], j3 = j[3];
+    for (; steps > 0; --steps) {
+      step(i0, j0);
+      step(i1, j1);
+      step(i2, j2);
+      step(i3, j3);
+    }
+    i[0] = i0, i[1] = i1, i[2] = i2, i[3] = i3, j[0] = j0, j[1] = j1, j[2] = j2, j[3] = j3;
+  }
+  for (int s = 0; s < kStrands; ++s) {
+    while (i[s] < i_end[s]) {
+      const std::int64_t steps = std::min(i_end[s] - i[s], j_end[s] - j[s]);
+      if (steps == 0) break;
+      for (std::int64_t k = 0; k < steps; ++k) step(i[s], j[s]);
+    }
+    for (; i[s] < i_end[s]; ++i[s]) out[i[s]] = static_cast<std::uint32_t>(j[s]) - 1;
+  }
+  lane.i = lane.end;
+  lane.j = j[kStrands - 1];
+}
+
+template <typename Step>
+void run_one(const Step& step, std::int64_t right_count, Lane& lane) noexcept {
+  std::int64_t i = lane.i;
+  std::int64_t j = lane.j;
+  std::uint32_t* const last = lane.last;
+  std::uint32_t* const out = lane.out;
+  while (i < lane.end) {
+    const std::int64_t steps = std::min(lane.end - i, right_count - j);
+    if (steps == 0) {
+      step.drain(i, lane.end, last, out);
+      break;
+    }
+    for (std::int64_t s = 0; s < steps; ++s) step(i, j, last, out);
+  }
+  lane.i = i;
+  lane.j = j;
+}
+
+// Interleaved while both lanes have rows of both sides left.
+template <typename Step>
+void run_two(const Step& step, std::int64_t right_count, Lane& a, Lane& b) noexcept {
+  std::int64_t ai = a.i, aj = a.j, bi = b.i, bj = b.j;
+  std::uint32_t *const a_last = a.last, *const a_out = a.out, *const b_last = b.last, *const b_out = b.out;
+  for (;;) {
+    const std::int64_t steps =
+        std::min(std::min(a.end - ai, right_count - aj), std::min(b.end - bi, right_count - bj));
+    if (steps <= 0) break;
+    for (std::int64_t s = 0; s < steps; ++s) {
+      step(ai, aj, a_last, a_out);
+      step(bi, bj, b_last, b_out);
+    }
+  }
+  a.i = ai, a.j = aj, b.i = bi, b.j = bj;
+  run_one(step, right_count, a);
+  run_one(step, right_count, b);
+}
+
+template <typename Step>
+void run(const MergeInput& input, Lane* lanes, int count) noexcept {
+  const Step step(input);
+  int l = 0;
+  for (; l + 1 < count; l += 2) run_two(step, input.right_count, lanes[l], lanes[l + 1]);
+  if (l < count) run_one(step, input.right_count, lanes[l]);
+}
+
+}  // namespace
+
+void merge_lanes(const MergeInput& input, Lane* lanes, int count) noexcept {
+  if (input.rc != nullptr) {
+    input.strict ? run<KeyedStep<true>>(input, lanes, count) : run<KeyedStep<false>>(input, lanes, count);
+    return;
+  }
+  for (int l = 0; l < count; ++l) {
+    input.strict ? place_block<true>(input, lanes[l]) : place_block<false>(input, lanes[l]);
+  }
+}
+
+std::int64_t rows_before(const std::int64_t* rt, std::int64_t count, std::int64_t t, bool strict) noexcept {
+  return (strict ? std::lower_bound(rt, rt + count, t) : std::upper_bound(rt, rt + count, t)) - rt;
+}
+
+Buffer start_tables(const Context& context, const RightSequence& right, const std::vector<std::int64_t>& positions) {
+  const auto groups = static_cast<std::size_t>(right.groups);
+  const std::size_t chunks = positions.size();
+  Buffer tables(groups * chunks * 4);
+  auto* all = tables.as<std::uint32_t>();
+  const std::int32_t* code = right.order.code;
+  context.tasks(static_cast<std::int64_t>(chunks), [&](std::int64_t k, int) {
+    std::uint32_t* table = all + static_cast<std::size_t>(k) * groups;
+    std::memset(table, 0xFF, groups * 4);
+    const std::int64_t stop = k == 0 ? 0 : positions[static_cast<std::size_t>(k) - 1];
+    std::int64_t missing = right.groups - kFirstKey;
+    for (std::int64_t j = positions[static_cast<std::size_t>(k)] - 1; j >= stop && missing > 0; --j) {
+      std::uint32_t& last = table[code[j]];
+      if (last != kNone) continue;
+      last = static_cast<std::uint32_t>(j);
+      missing -= code[j] >= kFirstKey;
+    }
+  });
+  const auto count = static_cast<std::uint32_t>(right.order.count);
+  const bool chained = right.chained();
+  context.ranges(right.groups, kTaskRows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::size_t k = 1; k < chunks; ++k) {
+      std::uint32_t* table = all + k * groups;
+      const std::uint32_t* before = table - groups;
+      for (std::int64_t c = begin; c < end; ++c) {
+        if (table[c] == kNone) table[c] = before[c];
+      }
+    }
+    for (std::size_t k = 0; k < chunks; ++k) {
+      std::uint32_t* table = all + k * groups;
+      for (std::int64_t c = begin; chained && c < end; ++c) {
+        if (table[c] == kNone) table[c] = count + static_cast<std::uint32_t>(c);
+      }
+      // Left rows that can match nothing must find nothing, whatever dead right rows wrote elsewhere.
+      if (begin == 0) table[kDeadLeft] = chained ? count + kDeadLeft : kNone;
+    }
+  });
+  return tables;
+}
+
+MergeRun::MergeRun(const Context& context, const std::int64_t* lt, const std::int32_t* lc, const RightSequence& right,
+                   bool strict, const std::vector<std::int64_t>& cuts)
+    : input_{lt, right.order.code == nullptr ? nullptr : lc, right.order.t, right.order.code, right.order.count, strict},
+      cuts_(cuts) {
+  for (std::size_t k = 0; k + 1 < cuts.size(); ++k) {
+    positions_.push_back(cuts[k] < cuts[k + 1] ? rows_before(input_.rt, input_.right_count, lt[cuts[k]], strict)
+                         : k > 0               ? positions_.back()
+                                               : 0);
+  }
+  if (input_.rc != nullptr) {
+    groups_ = static_cast<std::size_t>(right.groups);
+    tables_ = start_tables(context, right, positions_);
+  }
+}
+
+Lane MergeRun::lane(std::size_t k) noexcept {
+  Lane lane;
+  lane.i = lane.end = cuts_[k];
+  lane.j = positions_[k];
+  lane.last = input_.rc == nullptr ? nullptr : tables_.as<std::uint32_t>() + k * groups_;
+  return lane;
+}
+
+std::vector<std::int64_t> cut_left(std::int64_t left_rows, const std::vector<MergeSides>& streams,
+                                   std::int64_t chunks) {
+  const auto work_before = [&](std::int64_t i) {
+    std::int64_t work = i;
+    for (const MergeSides& s : streams) {
+      const Ordered& right = s.right->order;
+      work += i == left_rows ? right.count : rows_before(right.t, right.count, s.lt[i], s.strict);
+    }
+    return work;
+  };
+  std::vector<std::int64_t> cuts{0};
+  const std::int64_t words = left_rows / 64;
+  // Right rows before the first left row are skipped, not merged.
+  const std::int64_t start = left_rows > 0 ? work_before(0) : 0;
+  const std::int64_t total = work_before(left_rows) - start;
+  for (std::int64_t k = 1; k < chunks; ++k) {
+    const std::int64_t wanted = start + total / chunks * k;
+    std::int64_t low = cuts.back() / 64;
+    std::int64_t high = words;
+    while (low < high) {
+      const std::int64_t middle = (low + high) / 2;
+      if (work_before(middle * 64) < wanted) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    cuts.push_back(low * 64);
+  }
+  cuts.push_back(left_rows);
+  return cuts;
+}
+
+void match_ordered(const Context& context, const Ordered& left, const RightSequence& right, const Choice& choice,
+                   bool strict, const std::int32_t* forward_rows, std::int32_t* match, Tally& tally) {
+  constexpr std::int64_t kBlock = 2048;
+  const std::int64_t chunks = left.count < 2 * kTaskRows ? 1 : context.threads;
+  const std::vector<std::int64_t> cuts = cut_left(left.count, {{left.t, &right, strict}}, chunks);
+  MergeRun run(context, left.t, left.code, right, strict, cuts);
+  std::mutex mutex;
+  context.tasks(chunks, [&](std::int64_t k, int) {
+    std::uint32_t raw[kBlock];
+    std::int32_t rows[kBlock];
+    std::int32_t ahead[kBlock];
+    Tally mine;
+    Lane lane = run.lane(static_cast<std::size_t>(k));
+    const std::int64_t end = cuts[static_cast<std::size_t>(k) + 1];
+    while (lane.i < end) {
+      const std::int64_t begin = lane.i;
+      context.check_cancelled();
+      lane.end = std::min(end, begin + kBlock);
+      lane.out = raw - begin;
+      merge_lanes(run.input(), &lane, 1);
+      if (forward_rows != nullptr) {
+        for (std::int64_t i = begin; i < lane.end; ++i) ahead[i - begin] = forward_rows[left.row[i]];
+      }
+      choose_block(choice, right, left.t + begin, raw, forward_rows != nullptr ? ahead : nullptr, lane.end - begin,
+                   rows, mine);
+      for (std::int64_t i = begin; i < lane.end; ++i) match[left.row[i]] = rows[i - begin];
+    }
+    const std::lock_guard<std::mutex> lock(mutex);
+    tally.matched += mine.matched;
+    tally.too_far += mine.too_far;
+  });
+}
+
+}  // namespace flowstate::asof

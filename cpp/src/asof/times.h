@@ -1,0 +1,51 @@
+// Time columns as one int64 per row whose order is the order of time, whatever the column was:
+//   signed integers and temporal columns   value * scale
+//   unsigned (all columns of the join)     value * scale - 2^63: order and u64 distances hold
+//   floats                                 the bits of the double, negative ones mirrored; -0 is 0
+// Dead rows (null, NaN) carry the time of the row before, so that they never break the order.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "context.h"
+#include "flowstate/memory/buffer.h"
+
+namespace flowstate::asof {
+
+enum class TimeKind : std::uint8_t { kSigned, kUnsigned, kFloat };
+
+struct Times {
+  const std::int64_t* t = nullptr;  // borrowed from the column where no conversion was needed
+  std::int64_t count = 0;
+  TimeKind kind = TimeKind::kSigned;
+  std::vector<std::uint8_t> dead;  // 1: null or NaN; empty when no row is
+  bool ascending = true;
+  Buffer owned;
+  std::string name;
+  std::string unit;
+};
+
+// The representation that holds every one of these columns.
+TimeKind time_kind(const std::vector<const TimeColumn*>& columns);
+
+// Throws Error OVERFLOW. O(n), parallel; sets `ascending`.
+Times read_times(const Context& context, const TimeColumn& column, TimeKind kind);
+
+inline std::int64_t ordered_bits(double value) noexcept {
+  const auto bits = std::bit_cast<std::int64_t>(value + 0.0);
+  return bits ^ ((bits >> 63) & INT64_MAX);
+}
+
+inline double from_ordered_bits(std::int64_t ordered) noexcept {
+  return std::bit_cast<double>(ordered ^ ((ordered >> 63) & INT64_MAX));
+}
+
+double half_to_double(std::uint16_t half) noexcept;
+
+// Whether t[0..count) ascends. O(n), parallel.
+bool ascends(const Context& context, const std::int64_t* t, std::int64_t count);
+
+}  // namespace flowstate::asof

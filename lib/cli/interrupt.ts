@@ -1,0 +1,31 @@
+/**
+ * What happens when someone presses Ctrl-C: half-written files are removed, and the process ends with 130. The work is
+ * not waited for; it runs on threads whose memory and open files go with the process.
+ */
+import { EXIT_INTERRUPTED } from './report-error.js';
+
+/** Calls `cleanup` and exits on SIGINT or SIGTERM. Returns the function that takes the handlers off again. */
+export function onInterrupt(cleanup: () => void): () => void {
+  const handle = (signal: NodeJS.Signals): void => {
+    try {
+      cleanup();
+    } finally {
+      process.stderr.write('flowstate: interrupted; no output was written\n');
+      process.exit(signal === 'SIGINT' ? EXIT_INTERRUPTED : 143);
+    }
+  };
+  process.once('SIGINT', handle);
+  process.once('SIGTERM', handle);
+  return () => {
+    process.off('SIGINT', handle);
+    process.off('SIGTERM', handle);
+  };
+}
+
+/** Ends quietly when the reader of stdout has gone, as `head` does. */
+export function quietWhenReaderLeaves(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Any other failure reaches the write that caused it.
+    if (error.code === 'EPIPE') process.exit(0);
+  });
+}
