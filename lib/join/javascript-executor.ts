@@ -3,6 +3,7 @@
  * that is exact in int64. Per stream: an axis of times, dense key codes, both sides in time order, one or two sweeps
  * (javascript/sweep.ts), then tolerance, statistics and gathers. O(n + m) when both sides ascend.
  */
+import { createError } from '../errors/from-native.js';
 import {
   NativeDirection,
   type NativeExplain,
@@ -255,13 +256,28 @@ export function* joinSteps(request: NativeJoinRequest): Steps<NativeJoinResult> 
 const SLICE_MS = 12;
 
 /** The executor. `run` hands the event loop back every few milliseconds and stops at its signal. */
+/**
+ * The next step. V8 reports memory it cannot give as a RangeError: of a buffer, a typed array, or a Map of more than
+ * 2^24 keys.
+ */
+function advance<T>(steps: Iterator<void, T>): IteratorResult<void, T> {
+  try {
+    return steps.next();
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'RangeError') throw error;
+    throw createError('FS_ERR_OUT_OF_MEMORY', `the JavaScript executor cannot hold this join: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
 export function createJavascriptExecutor(): Executor {
   return {
     name: 'javascript',
     runSync(request) {
       const steps = joinSteps(request);
       for (;;) {
-        const step = steps.next();
+        const step = advance(steps);
         if (step.done) return step.value;
       }
     },
@@ -270,7 +286,7 @@ export function createJavascriptExecutor(): Executor {
       let sliceStart = performance.now();
       for (;;) {
         throwIfAborted(signal);
-        const step = steps.next();
+        const step = advance(steps);
         if (step.done) return step.value;
         if (performance.now() - sliceStart < SLICE_MS) continue;
         await new Promise((resolve) => setImmediate(resolve));
