@@ -5,7 +5,6 @@
  */
 import type { Data } from 'apache-arrow';
 import { createError } from '../errors/from-native.js';
-import { DataError } from '../errors/errors.js';
 import { requireColumn, selectColumns } from './column-names.js';
 import { integerParser, makeCsvColumn, type CsvColumn, type Mismatch } from './csv-columns.js';
 import { TypeGuess } from './csv-infer.js';
@@ -248,8 +247,12 @@ function appendRecord(
   }
 }
 
-/** Thrown where a sample's types prove wrong, so that the caller can look at every row and start again. */
-export class SampleContradicted extends DataError {}
+const contradictions = new WeakSet<Error>();
+
+/** True for the error of a row that a sample's types did not foresee: look at every row, and start again. */
+export function contradictsSample(error: unknown): boolean {
+  return error instanceof Error && contradictions.has(error);
+}
 
 function mismatchError(
   plan: CsvPlan,
@@ -273,7 +276,9 @@ function mismatchError(
   const message = `${plan.path} line ${record.line}: column ${name} expects ${expected}; "${text}" ${reason}`;
   const details = { path: plan.path, line: record.line, column: name, text };
   const code = mismatch === 'overflow' ? 'FS_ERR_OVERFLOW' : 'FS_ERR_CORRUPT';
-  return plan.sampled ? new SampleContradicted(code, message, { details }) : createError(code, message, { details });
+  const error = createError(code, message, { details });
+  if (plan.sampled) contradictions.add(error);
+  return error;
 }
 
 function rangeFilter(plan: CsvPlan): (record: CsvRecord) => boolean {

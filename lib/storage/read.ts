@@ -2,7 +2,7 @@
 import { Table, type RecordBatch, type Schema } from 'apache-arrow';
 import { createError } from '../errors/from-native.js';
 import { scanArrow } from './arrow-read.js';
-import { SampleContradicted, csvPieces, planCsv } from './csv-read.js';
+import { contradictsSample, csvPieces, planCsv } from './csv-read.js';
 import { formatOf, inputSize } from './format.js';
 import { planParquet } from './parquet-read.js';
 import { rowGroupInfos } from './parquet-statistics.js';
@@ -67,7 +67,7 @@ async function readCsvTable(path: string, options: ReadOptions): Promise<Table> 
   try {
     return await attempt(false);
   } catch (error) {
-    if (error instanceof SampleContradicted) return attempt(true);
+    if (contradictsSample(error)) return attempt(true);
     throw error;
   }
 }

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RecordBatch, Table } from 'apache-arrow';
-import { readBatches, readInfo, readTable, writeTable } from '../../../lib/storage/index.js';
+import { loadAddon } from '../../../lib/internal/native.js';
+import { readBatches, readInfo, readTable, writeTable, type StorageBackend } from '../../../lib/storage/index.js';
 import { everyType, exactColumns, nestedTable, typeNames } from './tables.js';
 
 let directory = '';
@@ -20,7 +21,11 @@ async function collect(batches: AsyncIterable<RecordBatch>): Promise<RecordBatch
   return result;
 }
 
-describe.each(['javascript', 'native'] as const)('with the %s engine', (backend) => {
+/** Both engines where the addon is built; the fallback alone elsewhere. */
+const ENGINES: readonly StorageBackend[] = loadAddon().addon === null ? ['javascript'] : ['javascript', 'native'];
+if (ENGINES.length === 1) console.warn('the native storage engine is not tested: no addon');
+
+describe.each(ENGINES)('with the %s engine', (backend) => {
   test('Parquet keeps every flat type, null and extreme value', async () => {
     const table = everyType();
     const path = file(`every-${backend}.parquet`);
