@@ -7,6 +7,7 @@
 
 #include "column_check.h"
 #include "flowstate/error.h"
+#include "simd.h"
 
 namespace flowstate {
 namespace {
@@ -48,13 +49,23 @@ void check_offset_bounds(const Column& column, const Chunk& chunk) {
   }
 }
 
+FS_SIMD_CLONES int descends(const std::int32_t* offsets, std::int64_t begin, std::int64_t end) noexcept {
+  int bad = 0;
+  for (std::int64_t i = begin; i < end; ++i) bad |= static_cast<int>(offsets[i + 1] < offsets[i]);
+  return bad;
+}
+
+FS_SIMD_CLONES int descends(const std::int64_t* offsets, std::int64_t begin, std::int64_t end) noexcept {
+  int bad = 0;
+  for (std::int64_t i = begin; i < end; ++i) bad |= static_cast<int>(offsets[i + 1] < offsets[i]);
+  return bad;
+}
+
 template <typename Offset>
 void check_offsets_ascend(const Column& column, const Chunk& chunk, std::int64_t first_row,
                           std::int64_t begin, std::int64_t end) {
   const auto* offsets = static_cast<const Offset*>(chunk.offsets);
-  int bad = 0;
-  for (std::int64_t i = begin; i < end; ++i) bad |= static_cast<int>(offsets[i + 1] < offsets[i]);
-  if (bad == 0) return;
+  if (descends(offsets, begin, end) == 0) return;
   for (std::int64_t i = begin; i < end; ++i) {
     if (offsets[i + 1] < offsets[i]) {
       fail(ErrorCode::CORRUPT, column,

@@ -1,5 +1,6 @@
 #include "key_reader.h"
 
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -204,26 +205,32 @@ bool is_bytes(ColumnType type) noexcept {
   return type == ColumnType::kBytes32 || type == ColumnType::kBytes64 || type == ColumnType::kFixed;
 }
 
-std::int64_t longest_value(const Column& column, std::int64_t enough) {
+std::int64_t longest_value(const Context& context, const Column& column, std::int64_t enough) {
   if (column.type == ColumnType::kFixed) return column.width;
-  std::int64_t longest = 0;
-  for (const Piece& piece : pieces_of(column, 4096)) {
+  const std::vector<Piece> pieces = pieces_of(column);
+  std::vector<std::int64_t> longest(pieces.size(), 0);
+  std::atomic<bool> done{false};
+  context.tasks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t task, int) {
+    if (done.load(std::memory_order_relaxed)) return;
+    const Piece& piece = pieces[static_cast<std::size_t>(task)];
+    std::int64_t most = 0;
     const auto measure = [&](const auto* offsets) {
-      std::int64_t most = 0;
-      for (std::int64_t i = 0; i < piece.count; ++i) {
-        const auto length = static_cast<std::int64_t>(offsets[i + 1] - offsets[i]);
-        most = length > most ? length : most;
+      for (std::int64_t begin = 0; begin < piece.count && most <= enough; begin += kKeyBlock) {
+        const std::int64_t end = std::min(piece.count, begin + kKeyBlock);
+        auto block = offsets[begin + 1] - offsets[begin];
+        for (std::int64_t i = begin; i < end; ++i) block = std::max(block, offsets[i + 1] - offsets[i]);
+        most = std::max(most, static_cast<std::int64_t>(block));
       }
-      longest = std::max(longest, most);
     };
     if (column.type == ColumnType::kBytes32) {
       measure(static_cast<const std::int32_t*>(piece.chunk->offsets) + piece.begin);
     } else {
       measure(static_cast<const std::int64_t*>(piece.chunk->offsets) + piece.begin);
     }
-    if (longest > enough) break;
-  }
-  return longest;
+    longest[static_cast<std::size_t>(task)] = most;
+    if (most > enough) done.store(true, std::memory_order_relaxed);
+  });
+  return longest.empty() ? 0 : *std::max_element(longest.begin(), longest.end());
 }
 
 bool read_keys(const Leaf& leaf, const Piece& piece, std::int64_t begin, std::int64_t count, WordKey* keys,

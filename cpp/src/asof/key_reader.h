@@ -36,7 +36,7 @@ enum KeyState : std::uint8_t { kKeyValid = 0, kKeyNull = 1, kKeyDead = 2 };
 bool is_bytes(ColumnType type) noexcept;
 
 // Longest value of a bytes column, null rows included; stops once it is past `enough`.
-std::int64_t longest_value(const Column& column, std::int64_t enough);
+std::int64_t longest_value(const Context& context, const Column& column, std::int64_t enough);
 
 // Read `count` (at most kKeyBlock) values from `begin` of the piece. `states` is filled only when the result, "some
 // value is not valid", is true; words of such values are 0. Bytes too long for the block's kind are kKeyDead: the

@@ -266,7 +266,7 @@ std::unique_ptr<Coder> choose_coder(const Context& context, const std::vector<Le
     floats |= type == ColumnType::kFloat16 || type == ColumnType::kFloat32 || type == ColumnType::kFloat64;
     if (is_bytes(type)) {
       bytes = true;
-      longest = std::max(longest, longest_value(*leaf.column, kPairBytes));
+      longest = std::max(longest, longest_value(context, *leaf.column, kPairBytes));
     }
   }
   if (bytes) {

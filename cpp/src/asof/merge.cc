@@ -9,29 +9,36 @@ namespace {
 // One step takes either a right row into the table or a left row's answer out of it. Which one is a coin toss to
 // the branch predictor, so it is arithmetic: both outcomes read table[code], write the answer slot and write back.
 // The answer slot of a left row that is not finished yet is simply overwritten by a later step.
-template <bool kStrict>
+//
+// The comparison is unsigned where both sides are not negative (kTime = uint64): it then leaves its result in the
+// carry flag, from which the mask is one instruction, and a step is a fifth shorter.
+template <bool kStrict, typename Time>
 struct KeyedStep {
-  const std::int64_t* lt;
-  const std::int32_t* lc;
-  const std::int64_t* rt;
-  const std::int32_t* rc;
+  const Time* lt;
+  const std::uint32_t* lc;
+  const Time* rt;
+  const std::uint32_t* rc;
 
-  explicit KeyedStep(const MergeInput& in) : lt(in.lt), lc(in.lc), rt(in.rt), rc(in.rc) {}
+  explicit KeyedStep(const MergeInput& in)
+      : lt(reinterpret_cast<const Time*>(in.lt)),
+        lc(reinterpret_cast<const std::uint32_t*>(in.lc)),
+        rt(reinterpret_cast<const Time*>(in.rt)),
+        rc(reinterpret_cast<const std::uint32_t*>(in.rc)) {}
 
   void operator()(std::int64_t& i, std::int64_t& j, std::uint32_t* last, std::uint32_t* out) const noexcept {
-    const bool take = kStrict ? rt[j] < lt[i] : rt[j] <= lt[i];
-    const auto left_code = static_cast<std::uint32_t>(lc[i]);
-    const auto right_code = static_cast<std::uint32_t>(rc[j]);
-    const std::uint32_t mask = 0u - static_cast<std::uint32_t>(take);
-    const std::uint32_t code = left_code ^ ((left_code ^ right_code) & mask);
+    // All ones: the left row's turn.
+    const std::uint64_t mask = 0 - static_cast<std::uint64_t>(kStrict ? !(rt[j] < lt[i]) : lt[i] < rt[j]);
+    const auto narrow = static_cast<std::uint32_t>(mask);
+    const std::uint32_t right_code = rc[j];
+    const std::uint32_t code = right_code ^ ((right_code ^ lc[i]) & narrow);
     const std::uint32_t old = last[code];
     out[i] = old;
-    last[code] = old ^ ((old ^ static_cast<std::uint32_t>(j)) & mask);
-    j += take;
-    i += !take;
+    const auto place = static_cast<std::uint32_t>(j);
+    last[code] = place ^ ((place ^ old) & narrow);
+    j += static_cast<std::int64_t>(mask) + 1;
+    i -= static_cast<std::int64_t>(mask);
   }
-  void drain(std::int64_t& i, std::int64_t end, const std::uint32_t* last,
-             std::uint32_t* out) const noexcept {
+  void drain(std::int64_t& i, std::int64_t end, const std::uint32_t* last, std::uint32_t* out) const noexcept {
     for (; i < end; ++i) out[i] = last[lc[i]];
   }
 };
@@ -139,7 +146,15 @@ void run(const MergeInput& input, Lane* lanes, int count) noexcept {
 
 void merge_lanes(const MergeInput& input, Lane* lanes, int count) noexcept {
   if (input.rc != nullptr) {
-    input.strict ? run<KeyedStep<true>>(input, lanes, count) : run<KeyedStep<false>>(input, lanes, count);
+    const bool positive = input.lt != nullptr && input.right_count > 0 && lanes[0].end > 0 &&
+                          input.rt[0] >= 0 && input.lt[0] >= 0;
+    if (positive) {
+      input.strict ? run<KeyedStep<true, std::uint64_t>>(input, lanes, count)
+                   : run<KeyedStep<false, std::uint64_t>>(input, lanes, count);
+    } else {
+      input.strict ? run<KeyedStep<true, std::int64_t>>(input, lanes, count)
+                   : run<KeyedStep<false, std::int64_t>>(input, lanes, count);
+    }
     return;
   }
   for (int l = 0; l < count; ++l) {

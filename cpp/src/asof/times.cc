@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "simd.h"
+
 namespace flowstate::asof {
 namespace {
 
@@ -120,6 +122,13 @@ struct Piecewise {
   }
 };
 
+// 1 if some t[i + 1] < t[i] for i in [begin, end).
+FS_SIMD_CLONES int steps_back(const std::int64_t* t, std::int64_t begin, std::int64_t end) noexcept {
+  int found = 0;
+  for (std::int64_t i = begin; i < end; ++i) found |= static_cast<int>(t[i + 1] < t[i]);
+  return found;
+}
+
 }  // namespace
 
 double half_to_double(std::uint16_t half) noexcept {
@@ -156,9 +165,7 @@ bool ascends(const Context& context, const std::int64_t* t, std::int64_t count) 
     // Blocks, so that an unsorted column is given up early.
     for (std::int64_t block = begin; block < end; block += 4096) {
       const std::int64_t stop = std::min(end, block + 4096);
-      int found = 0;
-      for (std::int64_t i = block; i < stop; ++i) found |= static_cast<int>(t[i + 1] < t[i]);
-      if (found != 0) {
+      if (steps_back(t, block, stop) != 0) {
         bad.store(true, std::memory_order_relaxed);
         return;
       }
