@@ -13,7 +13,8 @@
 
 // The choice is made by an indirect function, which glibc has and which runs before a sanitizer is set up.
 #include <cstddef>
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(FS_SANITIZED)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(FS_SANITIZED)
 #define FS_SIMD_CLONES __attribute__((target_clones("avx2", "default")))
 #else
 #define FS_SIMD_CLONES

@@ -38,7 +38,8 @@ struct KeyedStep {
     j += static_cast<std::int64_t>(mask) + 1;
     i -= static_cast<std::int64_t>(mask);
   }
-  void drain(std::int64_t& i, std::int64_t end, const std::uint32_t* last, std::uint32_t* out) const noexcept {
+  void drain(std::int64_t& i, std::int64_t end, const std::uint32_t* last,
+             std::uint32_t* out) const noexcept {
     for (; i < end; ++i) out[i] = last[lc[i]];
   }
 };

@@ -438,9 +438,7 @@ std::string difference(const RandomCase& random, const std::vector<OracleAnswer>
           const LogicalTime& l = *random.streams[s].left.time[static_cast<std::size_t>(selection[i])];
           const LogicalTime& r = *random.streams[s].right.time[static_cast<std::size_t>(rows[i])];
           const double apart = l.d == r.d ? 0.0 : l.d - r.d;
-          age = Cell{static_cast<std::int64_t>((l.i - r.i) * options.age_scale),
-                     apart,
-                     {}};
+          age = Cell{static_cast<std::int64_t>((l.i - r.i) * options.age_scale), apart, {}};
         }
         ages.cells.push_back(age);
       }
