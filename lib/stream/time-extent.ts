@@ -7,6 +7,7 @@ import { INT64_MAX, INT64_MIN } from '../schema/duration.js';
 /** The twin of the addon's `timeExtent`. O(n). */
 export function timeExtentJavaScript({ column, scale, unit }: NativeTime): NativeTimeExtent {
   const unsigned = column.type === NativeType.UInt64;
+  const [lowest, highest] = unsigned ? [0n, 2n ** 64n - 1n] : [INT64_MIN, INT64_MAX];
   const float =
     column.type === NativeType.Float16 || column.type === NativeType.Float32 || column.type === NativeType.Float64;
   let rows = 0;
@@ -20,7 +21,7 @@ export function timeExtentJavaScript({ column, scale, unit }: NativeTime): Nativ
     const row = rows++;
     const value = aligned(cell, scale, float);
     if (value === null) continue;
-    if (typeof value === 'bigint' && !unsigned && (value > INT64_MAX || value < INT64_MIN)) {
+    if (typeof value === 'bigint' && (value > highest || value < lowest)) {
       throw createError('FS_ERR_OVERFLOW', `${column.name}: row ${row} does not fit 64 bits in ${unit || 'its unit'}`, {
         details: { row },
       });
