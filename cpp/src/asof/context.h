@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <vector>
@@ -67,6 +68,22 @@ struct Context {
       fn(begin, std::min(rows, begin + grain));
     });
   }
+};
+
+// The first row at which something went wrong. Threads note what they meet, in any order; the error that is thrown
+// afterwards names the same row however many threads there were.
+class FirstRow {
+ public:
+  void note(std::int64_t row) noexcept {
+    std::int64_t seen = row_.load(std::memory_order_relaxed);
+    while (row < seen && !row_.compare_exchange_weak(seen, row, std::memory_order_relaxed)) {
+    }
+  }
+  bool found() const noexcept { return row() != INT64_MAX; }
+  std::int64_t row() const noexcept { return row_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> row_{INT64_MAX};
 };
 
 // `count` rows of one chunk from `begin`; `row` is the first one's place in the column.

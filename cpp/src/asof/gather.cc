@@ -363,15 +363,19 @@ void AgeColumn::gather(const std::int64_t* lt, const std::int32_t* left_rows, co
     std::int64_t age;
     if (__builtin_sub_overflow(lt[left], r_time[rows[i]], &age) ||
         __builtin_mul_overflow(age, scale_, &age)) {
-      throw Error(ErrorCode::OVERFLOW,
-                  name_ + ": the age of row " + std::to_string(left) + " does not fit 64 bits",
-                  {{"row", left}});
+      too_large_.note(left);
+      continue;
     }
     ages[i] = age;
   }
 }
 
 OutputColumn AgeColumn::finish() {
+  if (too_large_.found()) {
+    const std::int64_t row = too_large_.row();
+    throw Error(ErrorCode::OVERFLOW,
+                name_ + ": the age of row " + std::to_string(row) + " does not fit 64 bits", {{"row", row}});
+  }
   finish_validity(output_, length_, valid_.load());
   return std::move(output_);
 }

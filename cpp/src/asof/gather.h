@@ -75,6 +75,7 @@ class AgeColumn {
   // `left_rows` maps output rows of the block to left rows; null: they are the rows from `out` on.
   void gather(const std::int64_t* lt, const std::int32_t* left_rows, const std::int64_t* r_time,
               const std::int32_t* rows, std::int64_t count, std::int64_t out, const std::uint64_t* bits);
+  // Throws Error OVERFLOW for the first row whose age does not fit.
   OutputColumn finish();
 
  private:
@@ -83,6 +84,7 @@ class AgeColumn {
   std::int64_t scale_;
   std::string name_;
   std::atomic<std::int64_t> valid_{0};
+  FirstRow too_large_;
   OutputColumn output_;
 };
 

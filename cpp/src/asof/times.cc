@@ -32,6 +32,7 @@ struct Piecewise {
   std::int64_t* out;
   std::uint8_t* dead;  // null: no validity anywhere and no floats
   std::atomic<bool>& any_dead;
+  FirstRow& too_large;
 
   bool valid(const Piece& piece, std::int64_t i) const noexcept {
     return piece.chunk->validity == nullptr ||
@@ -88,7 +89,7 @@ struct Piecewise {
         bad |= __builtin_mul_overflow(static_cast<std::int64_t>(values[i]), scale, &product);
         to[i] = product;
       }
-      if (bad) overflow(column, piece.row + i);
+      if (bad) return too_large.note(piece.row + i);
     }
   }
 
@@ -200,11 +201,14 @@ Times read_times(const Context& context, const TimeColumn& column, TimeKind kind
     times.owned = Buffer(static_cast<std::size_t>(times.count) * 8);
     if (nulls || kind == TimeKind::kFloat) times.dead.resize(static_cast<std::size_t>(times.count));
     std::atomic<bool> any_dead{false};
-    const Piecewise convert{column, kind, times.owned.as<std::int64_t>(),
-                            times.dead.empty() ? nullptr : times.dead.data(), any_dead};
+    FirstRow too_large;
+    const Piecewise convert{
+        column,   kind,     times.owned.as<std::int64_t>(), times.dead.empty() ? nullptr : times.dead.data(),
+        any_dead, too_large};
     const std::vector<Piece> pieces = pieces_of(column.column);
     context.tasks(static_cast<std::int64_t>(pieces.size()),
                   [&](std::int64_t task, int) { convert(pieces[static_cast<std::size_t>(task)]); });
+    if (too_large.found()) overflow(column, too_large.row());
     if (any_dead) {
       std::int64_t* t = times.owned.as<std::int64_t>();
       std::int64_t last = INT64_MIN;
