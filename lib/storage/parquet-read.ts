@@ -7,7 +7,7 @@ import { createError } from '../errors/from-native.js';
 import { requireColumn, selectColumns } from './column-names.js';
 import { withConnection } from './duck.js';
 import { corrupt, duckError } from './io-error.js';
-import { readParquetFooter, type ParquetElement, type ParquetFooter } from './parquet-footer.js';
+import { readParquetFooter, type ParquetElement, type ParquetFooter, type PhysicalType } from './parquet-footer.js';
 import { exactlyReadable, type ReadableCopy } from './parquet-utc.js';
 import { physicalOf, quoteName, quoteText, timestampType, type ScanColumn, type ScanPlan } from './scan-plan.js';
 import type { ReadOptions, TimeRange } from './types.js';
@@ -46,7 +46,7 @@ async function planColumns(
   options: ReadOptions,
 ): Promise<ScanPlan> {
   const from = `read_parquet(${quoteText(escapeGlob(copy.path))})`;
-  const duckTypes = await describe(path, from, options);
+  const duckTypes = plainTypes(footer, chosen) ?? (await describe(path, from, options));
   const columns = chosen.map((index) => {
     const element = footer.columns[index];
     const duckType = element === undefined ? undefined : duckTypes.get(element.name);
@@ -70,6 +70,46 @@ async function planColumns(
 /** DuckDB reads `*`, `?` and `[` in paths as patterns. */
 function escapeGlob(path: string): string {
   return path.replace(/[*?[]/g, (char) => `[${char}]`);
+}
+
+/** Physical types that stand for themselves where no logical type is given. Plain bytes are left to DuckDB. */
+const PLAIN_TYPES: Partial<Record<PhysicalType, string>> = {
+  INT32: 'INTEGER',
+  INT64: 'BIGINT',
+  FLOAT: 'FLOAT',
+  DOUBLE: 'DOUBLE',
+  BOOLEAN: 'BOOLEAN',
+};
+
+/**
+ * DuckDB's types of the chosen columns where the footer alone determines them, else null. Asking DuckDB costs a
+ * second engine in the process, about as much time as reading a million rows.
+ */
+function plainTypes(footer: ParquetFooter, chosen: readonly number[]): Map<string, string> | null {
+  const types = new Map<string, string>();
+  for (const index of chosen) {
+    const element = footer.columns[index];
+    const type = element === undefined ? null : plainType(element);
+    if (element === undefined || type === null) return null;
+    types.set(element.name, type);
+  }
+  return types;
+}
+
+function plainType({ physical, logical, unit, utc, repeated, children }: ParquetElement): string | null {
+  if (repeated || children.length > 0) return null;
+  switch (logical) {
+    case 'none':
+      return physical === null ? null : (PLAIN_TYPES[physical] ?? null);
+    case 'string':
+      return physical === 'BYTE_ARRAY' ? 'VARCHAR' : null;
+    case 'timestamp':
+      if (physical !== 'INT64') return null;
+      if (unit === 'ns') return 'TIMESTAMP_NS';
+      return unit === 'us' ? (utc ? 'TIMESTAMP WITH TIME ZONE' : 'TIMESTAMP') : null;
+    default:
+      return null;
+  }
 }
 
 async function describe(path: string, from: string, options: ReadOptions): Promise<Map<string, string>> {
