@@ -2,7 +2,6 @@
  * Writes Parquet by the engine that the options and the machine allow. The addon feeds the batches to DuckDB as an Arrow
  * stream, without copying them, in parts that its threads encode side by side; at most a few parts wait at a time.
  */
-import { randomUUID } from 'node:crypto';
 import { DataType, IntervalUnit, type Data, type RecordBatch, type Schema } from 'apache-arrow';
 import { createError, fromNative, isNativeErrorRecord } from '../errors/from-native.js';
 import type { NativeArrowData, NativeArrowType } from '../internal/native.js';
@@ -11,6 +10,7 @@ import { conform } from './conform.js';
 import { abortError, duckError } from './io-error.js';
 import { nativeEngine, type NativeEngine } from './native-scan.js';
 import { copySql, rowGroupSizeOf, type WriteShape } from './parquet-types.js';
+import { uniqueName } from './temp-files.js';
 import type { WriteOptions } from './types.js';
 
 export async function writeParquet(
@@ -36,7 +36,7 @@ async function writeNative(
 ): Promise<number> {
   const { addon, library } = engine;
   const { signal } = options;
-  const view = `flowstate_${randomUUID().replaceAll('-', '')}`;
+  const view = `flowstate_${uniqueName()}`;
   const shape = shapeOf(batches);
   const sql = copySql(view, path, schema, options, shape);
   // What one thread takes at a time: rows that become one row group.
@@ -52,7 +52,7 @@ async function writeNative(
       for (let at = 0; at < data.length; at += partRows) {
         if (signal?.aborted === true) throw abortError(`write of ${path}`);
         const part = data.length <= partRows ? data : data.slice(at, Math.min(partRows, data.length - at));
-        addon.copyPush(job, nativeData(part, dictionaries));
+        addon.copyPush(job, nativeData(part, dictionaries, data));
         await addon.copyRoom(job).promise;
       }
       rows += data.length;
