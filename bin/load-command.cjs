@@ -32,8 +32,9 @@ function compiledCode(bundle) {
 
 /** `{ main }` of the command; `compiled()` is what the file of compiled code should hold, with all that ran so far. */
 function loadCommand({ cached = true } = {}) {
+  // ASCII: the bundler sees to it.
   const bundle = fs.readFileSync(BUNDLE);
-  const source = `(function (exports, require, module, __filename, __dirname) {${bundle.toString('utf8')}\n})`;
+  const source = `(function (exports, require, module, __filename, __dirname) {${bundle.toString('latin1')}\n})`;
   const script = new vm.Script(source, {
     filename: BUNDLE,
     cachedData: cached ? compiledCode(bundle) : undefined,

@@ -69,7 +69,7 @@ async function acquire() {
   }
 }
 
-function build() {
+async function build() {
   const started = new Date();
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
   const fresh = join(root, 'build', 'dist-next');
@@ -86,7 +86,7 @@ function build() {
     copyFileSync(join(root, 'native', 'load.cjs'), join(out, 'load.cjs'));
     writeFileSync(join(out, 'package.json'), `${JSON.stringify({ type, imports: { '#addon': './load.cjs' } })}\n`);
   }
-  bundleCommand(join(fresh, 'cli'));
+  await bundleCommand(join(fresh, 'cli'));
   rmSync(dist, { recursive: true, force: true });
   renameSync(fresh, dist);
   makeCodeCache();
@@ -97,7 +97,7 @@ function build() {
 
 await acquire();
 try {
-  if (!process.argv.includes('--if-stale') || isStale()) build();
+  if (!process.argv.includes('--if-stale') || isStale()) await build();
 } catch (error) {
   if (error.status === undefined) throw error;
   process.exitCode = error.status ?? 1;
