@@ -14,8 +14,10 @@ function columnAnswer(column) {
   let sum = 0;
   for (const data of column.data) {
     const values = data.values;
+    const bits = data.nullCount > 0 ? data.nullBitmap : null;
     for (let i = 0; i < data.length; i++) {
-      if (data.nullCount > 0 && !data.getValid(i)) continue;
+      const bit = data.offset + i;
+      if (bits !== null && ((bits[bit >> 3] >> (bit & 7)) & 1) === 0) continue;
       matched++;
       sum += values[i];
     }

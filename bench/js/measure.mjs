@@ -9,7 +9,7 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-function sameAnswer(a, b) {
+export function sameAnswer(a, b) {
   const close = (x, y) => Math.abs(x - y) <= 1e-9 * Math.max(1, Math.abs(x), Math.abs(y));
   return a.rows === b.rows && a.matched === b.matched && close(a.bid, b.bid) && close(a.ask, b.ask);
 }
