@@ -178,6 +178,7 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
           EventListener Listener = NullListener>
 class BookArena {
  public:
+  using QueueType = Queue;
   using Store = detail::Store<Queue, Index, Levels, Listener>;
 
   // One of the arena's books. Copies refer to the same book; valid while the arena is neither moved nor gone.

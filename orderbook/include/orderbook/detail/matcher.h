@@ -363,12 +363,9 @@ class Matcher {
     using Narrow = std::remove_reference_t<decltype(details.reserve)>;
     details.reserve -= static_cast<Narrow>(hidden);
     if constexpr (S::kWide) s_.books[s_.levels[s_.queue.level_of(*record)].book()].open_quantity -= hidden;
-    if (hidden < quantity) {
-      s_.reduce(id, record, quantity - hidden);
-    } else {
-      const BookNumber book = s_.levels[s_.queue.level_of(*record)].book();
-      s_.listener.on_reduce(OrderReduced{id, quantity, s_.open(*record), book});
-    }
+    const BookNumber book = s_.levels[s_.queue.level_of(*record)].book();
+    s_.listener.on_reduce(OrderReduced{id, quantity, s_.open(*record) - (quantity - hidden), book});
+    if (hidden < quantity) s_.reduce(id, record, quantity - hidden, false);
   }
 
   // A resting order's terms as those of an order that enters.

@@ -169,7 +169,7 @@ class Replayer {
     const bool is_trade = event.kind == EventKind::kExecute;
     if (is_trade) trade(book, event, opposite(s_.levels[s_.queue.level_of(*record)].side()), true);
     if (event.quantity < shown) {
-      s_.reduce(event.order_id, record, event.quantity, is_trade);
+      s_.reduce(event.order_id, record, event.quantity, !is_trade);
     } else if (is_trade) {
       s_.remove(event.order_id, record);
     } else {

@@ -169,12 +169,12 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
     publish(levels[to]);
   }
 
-  // By less than it shows; it keeps its place. With a notice unless a trade has told it already.
-  void reduce(OrderId id, Record* record, Quantity quantity, bool is_trade = false) {
+  // By less than it shows; it keeps its place.
+  void reduce(OrderId id, Record* record, Quantity quantity, bool is_told = true) {
     Level& level = levels[queue.level_of(*record)];
     queue.reduce(*record, level, quantity);
     if constexpr (kWide) books[level.book()].open_quantity -= quantity;
-    if (!is_trade) listener.on_reduce(OrderReduced{id, quantity, open(*record), level.book()});
+    if (is_told) listener.on_reduce(OrderReduced{id, quantity, open(*record), level.book()});
     publish(level);
   }
 
