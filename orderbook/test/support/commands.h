@@ -145,6 +145,10 @@ class CommandGenerator {
     o.id = new_id();
     o.side = side();
     o.price = price();
+    // Mostly on its own side of the middle, so that queues grow.
+    if (below(4) != 0 && o.price.ticks > -100'000 && o.price.ticks < 100'000) {
+      o.price.ticks += o.side == Side::kBuy ? -16 : 16;
+    }
     o.quantity = quantity();
     o.time_ns = ++time_;
     o.owner = static_cast<OwnerId>(below(4));

@@ -182,10 +182,10 @@ class Book {
   bool fits(Quantity quantity, Quantity freed) const {
     if (quantity > settings_.max_quantity) return false;
     if (!settings_.limits_sum) return true;
-    unsigned __int128 sum = quantity;
-    for (const auto& [id, at] : where_) sum += std::get<2>(at)->open();
-    for (const Order& stop : stops_) sum += stop.quantity;
-    return sum - freed <= std::numeric_limits<Quantity>::max();
+    Quantity room = std::numeric_limits<Quantity>::max();
+    for (const auto& [id, at] : where_) room -= std::get<2>(at)->open();
+    for (const Order& stop : stops_) room -= stop.quantity;
+    return quantity <= room + freed;
   }
 
   // Would an order at this price trade?
