@@ -19,20 +19,20 @@ struct FeatureColumns {
   std::size_t capacity = 0;
   std::size_t rows = 0;
 
-  std::span<TimestampNs> time_ns;        // the sample's; with kEveryEvent and kEveryNth the event's
+  std::span<TimestampNs> time_ns;  // the sample's; with kEveryEvent and kEveryNth the event's
   std::span<InstrumentId> instrument;
   std::span<std::uint8_t> seen;          // 1: some event of the instrument had been applied
   std::span<Sequence> sequence;          // of the last of them; valid where seen
   std::span<TimestampNs> event_time_ns;  // of the last of them; valid where seen
 
-  std::span<std::uint8_t> bid_levels;    // how many of the levels exist: level k is valid where k < bid_levels
+  std::span<std::uint8_t> bid_levels;  // how many of the levels exist: level k is valid where k < bid_levels
   std::span<std::uint8_t> ask_levels;
-  std::span<std::int64_t> bid_price;     // [levels] ticks
-  std::span<std::int64_t> ask_price;     // [levels] ticks
-  std::span<Quantity> bid_size;          // [levels]
-  std::span<Quantity> ask_size;          // [levels]
-  std::span<std::uint32_t> bid_orders;   // [levels] 0 where a level feed does not tell
-  std::span<std::uint32_t> ask_orders;   // [levels]
+  std::span<std::int64_t> bid_price;    // [levels] ticks
+  std::span<std::int64_t> ask_price;    // [levels] ticks
+  std::span<Quantity> bid_size;         // [levels]
+  std::span<Quantity> ask_size;         // [levels]
+  std::span<std::uint32_t> bid_orders;  // [levels] 0 where a level feed does not tell
+  std::span<std::uint32_t> ask_orders;  // [levels]
 
   // Of the best levels; valid where both sides have one.
   std::span<double> mid;           // (bid + ask) / 2, ticks
@@ -49,11 +49,11 @@ struct FeatureColumns {
 
   // Trades of the instrument since its former sample. Samples at the same time are one: they show the same.
   std::span<std::uint32_t> trade_count;
-  std::span<Quantity> trade_volume;            // held at the end of uint64
-  std::span<std::uint8_t> last_trade_valid;    // 1: the three columns below are valid
-  std::span<std::int64_t> last_trade_price;    // ticks
+  std::span<Quantity> trade_volume;          // held at the end of uint64
+  std::span<std::uint8_t> last_trade_valid;  // 1: the three columns below are valid
+  std::span<std::int64_t> last_trade_price;  // ticks
   std::span<Quantity> last_trade_size;
-  std::span<std::uint8_t> last_trade_side;     // of the resting order: 0 buy, 1 sell, 2 not known
+  std::span<std::uint8_t> last_trade_side;  // of the resting order: 0 buy, 1 sell, 2 not known
 
   // Of the order given to Replay::track for the row's instrument.
   std::span<std::uint8_t> queue_valid;  // 1: it rests
@@ -77,7 +77,8 @@ struct FeatureColumns {
 }
 
 // Of level `level` (from 0), out of bid_levels or ask_levels.
-[[nodiscard]] inline std::size_t pack_level_validity(std::span<const std::uint8_t> levels, std::uint32_t level,
+[[nodiscard]] inline std::size_t pack_level_validity(std::span<const std::uint8_t> levels,
+                                                     std::uint32_t level,
                                                      std::span<std::uint8_t> bitmap) noexcept {
   std::size_t nulls = 0;
   for (std::size_t first = 0, byte = 0; first < levels.size() && byte < bitmap.size(); first += 8, ++byte) {
@@ -92,10 +93,12 @@ struct FeatureColumns {
 
 // Of mid, spread and microprice (`needs_both`), or of imbalance.
 [[nodiscard]] inline std::size_t pack_touch_validity(std::span<const std::uint8_t> bid_levels,
-                                                     std::span<const std::uint8_t> ask_levels, bool needs_both,
+                                                     std::span<const std::uint8_t> ask_levels,
+                                                     bool needs_both,
                                                      std::span<std::uint8_t> bitmap) noexcept {
   std::size_t nulls = 0;
-  for (std::size_t first = 0, byte = 0; first < bid_levels.size() && byte < bitmap.size(); first += 8, ++byte) {
+  for (std::size_t first = 0, byte = 0; first < bid_levels.size() && byte < bitmap.size();
+       first += 8, ++byte) {
     const std::size_t count = std::min<std::size_t>(8, bid_levels.size() - first);
     unsigned bits = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -111,7 +114,8 @@ struct FeatureColumns {
 }
 
 // Ticks to prices, at the boundary; zero slots of missing values become 0.0 and stay invalid.
-inline void to_doubles(std::span<const std::int64_t> ticks, PriceScale scale, std::span<double> out) noexcept {
+inline void to_doubles(std::span<const std::int64_t> ticks, PriceScale scale,
+                       std::span<double> out) noexcept {
   for (std::size_t i = 0; i < ticks.size() && i < out.size(); ++i) out[i] = scale.to_double(Price{ticks[i]});
 }
 inline void to_doubles(std::span<const double> ticks, PriceScale scale, std::span<double> out) noexcept {

@@ -13,8 +13,8 @@
 
 namespace orderbook {
 
-// What an event did to a book: the prices whose shown quantity or order count changed, as they are now, and of a kExecute
-// the resting order's side and price. More than kMost changes (a clear) only say that everything may have changed.
+// What an event did to a book: the prices whose shown quantity or order count changed, as they are now, in the order of
+// the changes. More than kMost of them (a clear) only say that everything may have changed.
 class BookTouch {
  public:
   struct Change {
@@ -26,7 +26,6 @@ class BookTouch {
   void clear() noexcept {
     count_ = 0;
     is_whole_ = false;
-    fill_.reset();
   }
   void changed(Side side, const DepthLevel& level) noexcept {
     if (count_ == kMost) {
@@ -36,32 +35,26 @@ class BookTouch {
     }
   }
   void changed_all() noexcept { is_whole_ = true; }
-  void filled(Side resting_side, Price price) noexcept { fill_ = Fill{resting_side, price}; }
 
-  struct Fill {
-    Side side = Side::kBuy;
-    Price price;
-  };
   [[nodiscard]] std::span<const Change> changes() const noexcept { return {changes_.data(), count_}; }
   [[nodiscard]] bool is_whole() const noexcept { return is_whole_; }
-  [[nodiscard]] const std::optional<Fill>& fill() const noexcept { return fill_; }
 
  private:
   std::array<Change, kMost> changes_{};
   std::size_t count_ = 0;
   bool is_whole_ = false;
-  std::optional<Fill> fill_;
 };
 
 template <class B>
 concept FeatureBook = requires(B& book, const B& constant, const Event& event, BookTouch& touch, Side side,
                                std::span<DepthLevel> levels, OrderId id) {
-  // kNone: done, and `touch` (cleared by the caller) tells what changed. Else nothing was changed.
-  { book.apply(event, touch) } -> std::same_as<Reject>;
-  // The best levels of a side, best first; how many there are, at most levels.size().
-  { constant.depth(side, levels) } -> std::same_as<std::size_t>;
-  // Empty when the order does not rest, and always for a book that keeps no queues.
-  { constant.queue_position(id) } -> std::same_as<std::optional<QueuePosition>>;
-};
+                        // kNone: done, and `touch` (cleared by the caller) tells what changed; of a kExecute first the resting order's level.
+                        // Else nothing was changed. kTrade and kStatus are never refused.
+                        { book.apply(event, touch) } -> std::same_as<Reject>;
+                        // The best levels of a side, best first; how many there are, at most levels.size().
+                        { constant.depth(side, levels) } -> std::same_as<std::size_t>;
+                        // Empty when the order does not rest, and always for a book that keeps no queues.
+                        { constant.queue_position(id) } -> std::same_as<std::optional<QueuePosition>>;
+                      };
 
 }  // namespace orderbook

@@ -26,8 +26,8 @@ namespace orderbook {
 // The bid's half of e(m); the ask's is minus the same, with prices compared the other way.
 [[nodiscard]] constexpr std::int64_t order_flow_of_level(Side side, const DepthLevel* before,
                                                          const DepthLevel* after) noexcept {
-  constexpr auto kMax = static_cast<Quantity>(std::numeric_limits<std::int64_t>::max());
   const auto size = [](const DepthLevel* level) {
+    constexpr auto kMax = static_cast<Quantity>(std::numeric_limits<std::int64_t>::max());
     return level == nullptr ? std::int64_t{0} : static_cast<std::int64_t>(std::min(level->quantity, kMax));
   };
   bool is_at_least = true;  // after's price at least as good as before's
