@@ -62,14 +62,16 @@ bool reference_is_right(const Workload& work) {
         break;
     }
     const Bbo bbo = map.bbo(m.book);
-    const auto agrees = [](bool has, Price price, Quantity quantity, const naive::Book::Levels& levels, auto best) {
+    const auto agrees = [](bool has, Price price, Quantity quantity, const naive::Book::Levels& levels,
+                           auto best) {
       if (!has || levels.empty()) return has != levels.empty();
       Quantity sum = 0;
       for (const auto& order : best->second) sum += order.shown;
       return best->first == price.ticks && sum == quantity;
     };
-    if (!is_taken || !agrees(bbo.has_bid(), bbo.bid_price, bbo.bid_quantity, judge.bids,
-                             judge.bids.empty() ? judge.bids.end() : std::prev(judge.bids.end())) ||
+    if (!is_taken ||
+        !agrees(bbo.has_bid(), bbo.bid_price, bbo.bid_quantity, judge.bids,
+                judge.bids.empty() ? judge.bids.end() : std::prev(judge.bids.end())) ||
         !agrees(bbo.has_ask(), bbo.ask_price, bbo.ask_quantity, judge.asks, judge.asks.begin())) {
       return false;
     }
@@ -160,7 +162,8 @@ class Contender {
       ticks.push_back(static_cast<std::uint32_t>(std::min<std::uint64_t>(b - a, 0xFFFFFFFF)));
     });
     const auto percentile = [&](double share) {
-      const auto nth = ticks.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(ticks.size() - 1));
+      const auto nth =
+          ticks.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(ticks.size() - 1));
       std::nth_element(ticks.begin(), nth, ticks.end());
       return std::max(0.0, (static_cast<double>(*nth) - cost) / per_ns);
     };
@@ -292,9 +295,9 @@ bool run(const char* what, const Workload& work, std::vector<Named> all, int run
     if (!c.row->is_right) continue;
     c.latencies(cost, per_ns);
     const Row& row = *c.row;
-    std::printf("| %s | %s | %s | %.1f | %.1f | %.1fx | %.0f / %.0f / %.0f | %.1f | %.0f | %.1f |\n", work.shape.name,
-                what, c.name.c_str(), row.ns, 1e3 / row.ns, all.front().row->ns / row.ns, row.p50, row.p99, row.p999,
-                row.bbo, row.depth, row.mib);
+    std::printf("| %s | %s | %s | %.1f | %.1f | %.1fx | %.0f / %.0f / %.0f | %.1f | %.0f | %.1f |\n",
+                work.shape.name, what, c.name.c_str(), row.ns, 1e3 / row.ns, all.front().row->ns / row.ns,
+                row.p50, row.p99, row.p999, row.bbo, row.depth, row.mib);
     std::fflush(stdout);
   }
   return is_right;
@@ -309,8 +312,11 @@ int main(int argc, char** argv) {
   const Shape shapes[] = {{"1 symbol, 10k live", 1, 10'000, events},
                           {"100 symbols, 100k live", 100, 100'000, events},
                           {"1 symbol, 500k live", 1, 500'000, events}};
-  std::printf("%zu events a shape, least of %d runs, thread CPU time; ratio to std::map in the same run\n\n", events, runs);
-  std::printf("| shape | use | book | ns/event | M/s | ratio | p50 / p99 / p99.9 ns | BBO read ns | depth 10+10 ns | MiB |\n");
+  std::printf("%zu events a shape, least of %d runs, thread CPU time; ratio to std::map in the same run\n\n",
+              events, runs);
+  std::printf(
+      "| shape | use | book | ns/event | M/s | ratio | p50 / p99 / p99.9 ns | BBO read ns | depth 10+10 ns | "
+      "MiB |\n");
   std::printf("|---|---|---|---|---|---|---|---|---|---|\n");
   bool is_right = true;
   for (const Shape& shape : shapes) {

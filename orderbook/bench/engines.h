@@ -22,7 +22,7 @@ inline BookOptions options_for(const Workload& work) {
 template <class Books, bool kScatters>
 class Ours {
  public:
-  static constexpr bool kIsArena = requires(Books& books) { books[0]; };
+  static constexpr bool kIsArena = requires(Books & books) { books[0]; };
   explicit Ours(const Workload& work) : books_(options_for(work)) {}
 
   void message(const Message& m) {

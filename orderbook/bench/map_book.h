@@ -74,9 +74,11 @@ class MapBooks {
   template <class F>
   void take(std::size_t book, Side side, std::int64_t limit, Quantity quantity, F&& on_fill) {
     if (side == Side::kBuy) {
-      sweep(asks_[book], limit, quantity, on_fill, [](std::int64_t best, std::int64_t l) { return best <= l; });
+      sweep(asks_[book], limit, quantity, on_fill,
+            [](std::int64_t best, std::int64_t l) { return best <= l; });
     } else {
-      sweep(bids_[book], limit, quantity, on_fill, [](std::int64_t best, std::int64_t l) { return best >= l; });
+      sweep(bids_[book], limit, quantity, on_fill,
+            [](std::int64_t best, std::int64_t l) { return best >= l; });
     }
   }
 

@@ -42,8 +42,10 @@ struct Answer {
 };
 
 inline std::uint64_t hash_bbo(std::uint64_t hash, const Bbo& bbo) {
-  const std::uint64_t bid = bbo.has_bid() ? static_cast<std::uint64_t>(bbo.bid_price.ticks) << 32 ^ bbo.bid_quantity : 1;
-  const std::uint64_t ask = bbo.has_ask() ? static_cast<std::uint64_t>(bbo.ask_price.ticks) << 32 ^ bbo.ask_quantity : 2;
+  const std::uint64_t bid =
+      bbo.has_bid() ? static_cast<std::uint64_t>(bbo.bid_price.ticks) << 32 ^ bbo.bid_quantity : 1;
+  const std::uint64_t ask =
+      bbo.has_ask() ? static_cast<std::uint64_t>(bbo.ask_price.ticks) << 32 ^ bbo.ask_quantity : 2;
   return (hash ^ bid * 0x9E3779B97F4A7C15ull ^ ask) * 0xD1342543DE82EF95ull + (hash >> 29);
 }
 
@@ -52,12 +54,12 @@ inline OrderId scattered(OrderId id) { return (id + 1) * 0xD1342543DE82EF95ull; 
 
 struct Workload {
   Shape shape{};
-  std::vector<Message> warm;                // builds the live orders
+  std::vector<Message> warm;  // builds the live orders
   std::vector<Message> timed;
   std::vector<Event> feed_warm;
-  std::vector<Event> feed;                  // of `timed`; Event::instrument is the book
-  std::vector<std::uint32_t> feed_ends;     // per message of `timed`: events so far
-  Answer answer;                            // over warm and timed
+  std::vector<Event> feed;               // of `timed`; Event::instrument is the book
+  std::vector<std::uint32_t> feed_ends;  // per message of `timed`: events so far
+  Answer answer;                         // over warm and timed
   OrderId last_id = 0;
 };
 
@@ -96,7 +98,8 @@ class Generator {
     if (unit() < 0.02) fair_[book] = std::clamp(fair_[book] + (unit() < 0.5 ? -1 : 1), 200, 600);
     double x = unit();
     // Held at its size: where too few or too many live, adds and cancels trade places.
-    const double drift = (static_cast<double>(books_.live()) / static_cast<double>(out_.shape.live) - 1.0) * 2.0;
+    const double drift =
+        (static_cast<double>(books_.live()) / static_cast<double>(out_.shape.live) - 1.0) * 2.0;
     const double adds = 0.466 - std::clamp(drift, -0.05, 0.05);
     if (ids_[book].size() < 4 || x < adds) return add(book);
     if (x < 0.9) return {pick_live(book), 0, 0, static_cast<std::uint16_t>(book), Op::kCancel, Side::kBuy};
@@ -115,7 +118,9 @@ class Generator {
     // Of at most what the best level shows, so that it always fills; two thirds of an order on average.
     const Quantity shown = side == Side::kBuy ? bbo.ask_quantity : bbo.bid_quantity;
     const auto quantity = static_cast<std::uint32_t>(std::min<Quantity>(1 + below(66), shown));
-    return {next_id_++, static_cast<std::int32_t>(best), quantity, static_cast<std::uint16_t>(book), Op::kTake, side};
+    return {next_id_++, static_cast<std::int32_t>(best),
+            quantity,   static_cast<std::uint16_t>(book),
+            Op::kTake,  side};
   }
 
   std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>(random_.next() % bound); }
@@ -128,14 +133,17 @@ class Generator {
   // From the own best outwards, or one better while the spread allows; never crossing.
   std::int32_t price(std::size_t book, Side side) {
     const Bbo bbo = books_.bbo(book);
-    const auto distance = static_cast<std::int64_t>(std::pow(1.0 - unit(), -0.9) - 1.0) - (unit() < 0.1 ? 1 : 0);
+    const auto distance =
+        static_cast<std::int64_t>(std::pow(1.0 - unit(), -0.9) - 1.0) - (unit() < 0.1 ? 1 : 0);
     std::int64_t price;
     if (side == Side::kBuy) {
-      const std::int64_t best = std::min<std::int64_t>(bbo.has_bid() ? bbo.bid_price.ticks : fair_[book] - 1, fair_[book]);
+      const std::int64_t best =
+          std::min<std::int64_t>(bbo.has_bid() ? bbo.bid_price.ticks : fair_[book] - 1, fair_[book]);
       price = best - std::min<std::int64_t>(distance, 150);
       if (bbo.has_ask()) price = std::min(price, bbo.ask_price.ticks - 1);
     } else {
-      const std::int64_t best = std::max<std::int64_t>(bbo.has_ask() ? bbo.ask_price.ticks : fair_[book] + 1, fair_[book]);
+      const std::int64_t best =
+          std::max<std::int64_t>(bbo.has_ask() ? bbo.ask_price.ticks : fair_[book] + 1, fair_[book]);
       price = best + std::min<std::int64_t>(distance, 150);
       if (bbo.has_bid()) price = std::max(price, bbo.bid_price.ticks + 1);
     }

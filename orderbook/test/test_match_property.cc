@@ -24,7 +24,8 @@ constexpr std::uint64_t kCommands = 1'000'000;
 
 // Runs a share of the commands and returns the number of trades.
 template <class Arena>
-std::uint64_t run(const CommandMix& mix, BookOptions options, naive::Settings settings, std::uint64_t percent) {
+std::uint64_t run(const CommandMix& mix, BookOptions options, naive::Settings settings,
+                  std::uint64_t percent) {
   const std::uint64_t seed = from_environment("ORDERBOOK_PROPERTY_SEED", 1) * 1000 + percent;
   const std::uint64_t commands = from_environment("ORDERBOOK_PROPERTY_COMMANDS", kCommands) * percent / 100;
   options.books = mix.books;

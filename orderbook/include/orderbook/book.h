@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "orderbook/detail/checksum.h"
+#include "orderbook/detail/compiler.h"
 #include "orderbook/detail/invariants.h"
 #include "orderbook/detail/matcher.h"
 #include "orderbook/detail/query.h"
@@ -32,10 +33,10 @@ class BookSurface {
   // ---- matching (FIFO books) ---------------------------------------------------------------------------------------
 
   // Price-time priority; trades at the resting order's price. A good-till-cancel limit order rests with what it did not
-  // trade. Fills go to the listener. O(1) plus O(1) per fill. Rejects, in the order they are tested: kBadBook,
+  // trade. Fills go to the listener. O(1) plus O(1) per fill. Rejects, in the order they are tested:
   // kZeroQuantity, kQuantityTooLarge, kBadOrder, kBadDisplay, kBadPrice, kBadId, kDuplicateId, kFull, kWouldCross,
   // kUnfillable.
-  Result<Execution> add_order(const Order& order)
+  ORDERBOOK_ALWAYS_INLINE Result<Execution> add_order(const Order& order)
     requires(Store::kKeepsOrders)
   {
     return detail::Matcher(store()).add(number(), order);
@@ -202,12 +203,18 @@ class BookArena {
   [[nodiscard]] Book operator[](BookNumber number) noexcept { return Book(store_, number); }
 
   // As the book's own, and kBadBook for a number that is not below size().
-  Result<Execution> add_order(BookNumber book, const Order& order)
+  ORDERBOOK_ALWAYS_INLINE Result<Execution> add_order(BookNumber book, const Order& order)
     requires(Store::kKeepsOrders)
   {
+    if (book >= size()) [[unlikely]]
+      return detail::Matcher(store_).refuse(book, order.id, Reject::kBadBook);
     return detail::Matcher(store_).add(book, order);
   }
-  Reject apply(BookNumber book, const Event& event) { return detail::Replayer(store_).apply(book, event); }
+  Reject apply(BookNumber book, const Event& event) {
+    if (book >= size()) [[unlikely]]
+      return detail::Replayer(store_).refuse(book, event, Reject::kBadBook);
+    return detail::Replayer(store_).apply(book, event);
+  }
 
   // By id alone, whichever book the order is in.
   Result<Quantity> cancel_order(OrderId id)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "orderbook/detail/compiler.h"
 #include "orderbook/detail/zeroed_array.h"
 #include "orderbook/id_index.h"
 
@@ -18,7 +19,7 @@ class DirectIndex {
       : max_id_(options.max_dense_id),
         records_(static_cast<std::size_t>(std::min(options.expected_ids, options.max_dense_id)) + 1) {}
 
-  [[nodiscard]] bool admits(OrderId id) const noexcept { return id <= max_id_; }
+  [[nodiscard]] bool admits(OrderId id) const noexcept { return id < records_.size() || id <= max_id_; }
 
   void make_room(OrderId id) {
     if (id >= records_.size()) [[unlikely]]
@@ -42,7 +43,7 @@ class DirectIndex {
   }
 
   void prefetch(OrderId id) const noexcept {
-    if (id < records_.size()) __builtin_prefetch(&records_[id], 1);
+    if (id < records_.size()) detail::prefetch(&records_[id]);
   }
   void prefault() noexcept { records_.prefault(); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -56,7 +57,7 @@ class DirectIndex {
   }
 
  private:
-  [[gnu::noinline]] void grow(OrderId id) {
+  ORDERBOOK_NOINLINE void grow(OrderId id) {
     const std::size_t all = static_cast<std::size_t>(max_id_) + 1;
     records_.grow(std::min(all, std::max(records_.size() * 2, static_cast<std::size_t>(id) + 1)));
   }

@@ -5,8 +5,10 @@
 // gets the node that is still in the cache. add, reduce, remove and front are O(1).
 #pragma once
 
+#include <algorithm>
 #include <limits>
 
+#include "orderbook/detail/compiler.h"
 #include "orderbook/queue_policy.h"
 
 namespace orderbook {
@@ -28,9 +30,12 @@ class FifoQueue {
   struct Node {
     NodeId next;  // links free nodes too
     NodeId prev;
-    LevelId level;
+    LevelId level;          // and kHides
     QuantityType quantity;  // shown
   };
+
+  // In Node::level: this order may have a reserve. Without it nobody needs to read the details to cancel it.
+  static constexpr LevelId kHides = LevelId{1} << 31;
 
   struct Details {
     OrderId id;
@@ -41,15 +46,19 @@ class FifoQueue {
     std::uint32_t flags;
   };
 
-  explicit FifoQueue(std::size_t expected_orders)
-      : nodes_(expected_orders + 1), details_(expected_orders + 1) {}
+  FifoQueue(std::size_t expected_orders, std::size_t max_orders)
+      : nodes_(expected_orders + 1),
+        details_(expected_orders + 1),
+        max_nodes_(std::min<std::size_t>(max_orders, std::numeric_limits<NodeId>::max() - 1) + 1) {}
 
+  [[nodiscard]] bool has_room() const noexcept { return free_ != 0 || used_ != nodes_.size(); }
   void make_room() {
-    if (free_ == 0 && used_ == nodes_.size()) [[unlikely]]
+    if (!has_room()) [[unlikely]]
       grow();
   }
 
-  [[nodiscard]] Record add(LevelId level_id, Level& level, const Entry& entry) noexcept {
+  [[nodiscard]] ORDERBOOK_ALWAYS_INLINE Record add(LevelId level_id, Level& level,
+                                                   const Entry& entry) noexcept {
     NodeId id = free_;
     if (id != 0) {
       free_ = nodes_[id].next;
@@ -62,7 +71,7 @@ class FifoQueue {
                            static_cast<QuantityType>(entry.display),
                            entry.owner,
                            entry.flags};
-    nodes_[id].level = level_id;
+    nodes_[id].level = entry.display == 0 ? level_id : level_id | kHides;
     nodes_[id].quantity = static_cast<QuantityType>(entry.quantity);
     append(id, level);
     level.quantity += entry.quantity;
@@ -70,7 +79,12 @@ class FifoQueue {
     return Record{id};
   }
 
-  [[nodiscard]] LevelId level_of(Record record) const noexcept { return nodes_[record.node].level; }
+  [[nodiscard]] LevelId level_of(Record record) const noexcept {
+    return detail::lone(nodes_[record.node].level) & ~kHides;
+  }
+  [[nodiscard]] Quantity reserve(Record record) const noexcept {
+    return (nodes_[record.node].level & kHides) != 0 ? Quantity{details_[record.node].reserve} : Quantity{0};
+  }
   [[nodiscard]] Quantity shown(Record record) const noexcept { return nodes_[record.node].quantity; }
 
   void reduce(Record record, Level& level, Quantity quantity) noexcept {
@@ -78,7 +92,7 @@ class FifoQueue {
     level.quantity -= quantity;
   }
 
-  void remove(Record record, Level& level) noexcept {
+  ORDERBOOK_ALWAYS_INLINE void remove(Record record, Level& level) noexcept {
     const NodeId id = record.node;
     level.quantity -= nodes_[id].quantity;
     --level.orders;
@@ -112,8 +126,8 @@ class FifoQueue {
   [[nodiscard]] std::size_t bytes() const noexcept { return nodes_.bytes() + details_.bytes(); }
 
  private:
-  [[gnu::noinline]] void grow() {
-    const std::size_t size = nodes_.size() * 2;
+  ORDERBOOK_NOINLINE void grow() {
+    const std::size_t size = std::min(nodes_.size() * 2, max_nodes_);
     details_.grow(size);
     nodes_.grow(size);
   }
@@ -126,17 +140,17 @@ class FifoQueue {
     level.tail = id;
   }
 
-  // Addresses are chosen, then written: where in its queue an order stands is not predictable.
+  // Where in its queue an order stands is not predictable, so no branch asks.
   void unlink(NodeId id, Level& level) noexcept {
-    const Node node = nodes_[id];
-    NodeId* from = node.prev != 0 ? &nodes_[node.prev].next : &level.head;
-    NodeId* back = node.next != 0 ? &nodes_[node.next].prev : &level.tail;
-    *from = node.next;
-    *back = node.prev;
+    const NodeId next = detail::lone(nodes_[id].next);
+    const NodeId prev = detail::lone(nodes_[id].prev);
+    *detail::choose(prev != 0, &nodes_[prev].next, &level.head) = next;
+    *detail::choose(next != 0, &nodes_[next].prev, &level.tail) = prev;
   }
 
   detail::ZeroedArray<Node> nodes_;
   detail::ZeroedArray<Details> details_;
+  std::size_t max_nodes_;
   std::size_t used_ = 1;
   NodeId free_ = 0;
 };

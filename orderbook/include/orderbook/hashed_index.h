@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "orderbook/detail/compiler.h"
 #include "orderbook/detail/zeroed_array.h"
 #include "orderbook/id_index.h"
 
@@ -63,7 +64,7 @@ class HashedIndex {
     --size_;
   }
 
-  void prefetch(OrderId id) const noexcept { __builtin_prefetch(&slots_[home(id)], 1); }
+  void prefetch(OrderId id) const noexcept { detail::prefetch(&slots_[home(id)]); }
   void prefault() noexcept { slots_.prefault(); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return slots_.bytes(); }
@@ -90,7 +91,7 @@ class HashedIndex {
     shift_ = 64 - static_cast<unsigned>(std::countr_zero(slots));
   }
 
-  [[gnu::noinline]] void grow() {
+  ORDERBOOK_NOINLINE void grow() {
     detail::ZeroedArray<Slot> old(slots_.size() * 2);
     std::swap(old, slots_);
     set_mask(slots_.size());

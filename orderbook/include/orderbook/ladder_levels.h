@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "orderbook/detail/bitmap.h"
+#include "orderbook/detail/compiler.h"
 #include "orderbook/level.h"
 
 namespace orderbook {
@@ -28,6 +29,7 @@ class LadderLevels {
   LadderLevels(const BookOptions& options, std::size_t ladders)
       : window_(
             std::bit_ceil(std::clamp<std::uint32_t>(options.window_ticks, 64, detail::Bitmap::kMaxSlots))),
+        shift_(std::countr_zero(window_)),
         words_(detail::Bitmap::words(window_)),
         slots_(ladders * window_),
         bits_(ladders * words_),
@@ -157,7 +159,7 @@ class LadderLevels {
     return static_cast<std::uint32_t>(key) & (window_ - 1);
   }
   [[nodiscard]] std::size_t slot(LadderIndex ladder, LevelKey key) const noexcept {
-    return ladder * window_ + index(key);
+    return (ladder << shift_) + index(key);
   }
   [[nodiscard]] static LevelKey key_at(const Ladder& l, std::uint32_t offset) noexcept {
     return static_cast<LevelKey>(static_cast<std::uint64_t>(l.low) + offset);
@@ -229,7 +231,7 @@ class LadderLevels {
     return slots_[slot(ladder, inside_key)];
   }
 
-  [[gnu::noinline]] LevelId find_outside(LadderIndex ladder, LevelKey key) {
+  ORDERBOOK_NOINLINE LevelId find_outside(LadderIndex ladder, LevelKey key) {
     Ladder& l = ladders_[ladder];
     if (l.levels == 0) return 0;
     if (++l.missed > 32 + l.inside / 4 || l.inside == 0) {
@@ -274,6 +276,7 @@ class LadderLevels {
   }
 
   std::uint32_t window_;
+  int shift_;  // log2 of it
   std::size_t words_;
   detail::ZeroedArray<LevelId> slots_;
   detail::ZeroedArray<std::uint64_t> bits_;

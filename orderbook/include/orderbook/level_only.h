@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "orderbook/detail/compiler.h"
 #include "orderbook/queue_policy.h"
 
 namespace orderbook {
@@ -20,11 +21,13 @@ class LevelOnly {
     [[nodiscard]] bool present() const noexcept { return level != 0; }
   };
 
-  explicit LevelOnly(std::size_t) noexcept {}
+  LevelOnly(std::size_t, std::size_t) noexcept {}
 
+  [[nodiscard]] bool has_room() const noexcept { return false; }
   void make_room() noexcept {}
 
-  [[nodiscard]] Record add(LevelId level_id, Level& level, const Entry& entry) noexcept {
+  [[nodiscard]] ORDERBOOK_ALWAYS_INLINE Record add(LevelId level_id, Level& level,
+                                                   const Entry& entry) noexcept {
     level.quantity += entry.quantity;
     ++level.orders;
     return Record{static_cast<QuantityType>(entry.quantity), level_id};

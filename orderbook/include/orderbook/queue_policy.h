@@ -44,27 +44,23 @@ struct EntryFlags {
 };
 
 template <class Q>
-concept QueuePolicy = std::constructible_from<Q, std::size_t /* expected orders */> &&
-                      std::is_trivially_copyable_v<typename Q::Record> &&
-                      requires(Q& q, const Q& k, Level& level, LevelId id, const Entry& entry,
-                               typename Q::Record& record, Quantity quantity) {
-                        { Q::kKeepsOrders } -> std::convertible_to<bool>;  // orders can be walked and matched
-                        { Q::kMaxQuantity } -> std::convertible_to<Quantity>;  // of one order
-                        { record.present() } noexcept -> std::same_as<bool>;
-                        {
-                          q.make_room()
-                          } -> std::same_as<void>;  // for one more order; may throw std::bad_alloc
-                        {
-                          q.add(id, level, entry)
-                          } noexcept -> std::same_as<typename Q::Record>;  // at the end
-                        { k.level_of(record) } noexcept -> std::same_as<LevelId>;
-                        { k.shown(record) } noexcept -> std::same_as<Quantity>;
-                        {
-                          q.reduce(record, level, quantity)
-                          } noexcept -> std::same_as<void>;  // by less than it shows
-                        { q.remove(record, level) } noexcept -> std::same_as<void>;
-                        { k.bytes() } noexcept -> std::same_as<std::size_t>;
-                        { q.prefault() } noexcept -> std::same_as<void>;
-                      };
+concept QueuePolicy =
+    std::constructible_from<Q, std::size_t /* expected orders */, std::size_t /* max orders */> &&
+    std::is_trivially_copyable_v<typename Q::Record> &&
+    requires(Q& q, const Q& k, Level& level, LevelId id, const Entry& entry, typename Q::Record& record,
+             Quantity quantity) {
+      { Q::kKeepsOrders } -> std::convertible_to<bool>;      // orders can be walked and matched
+      { Q::kMaxQuantity } -> std::convertible_to<Quantity>;  // of one order
+      { k.has_room() } noexcept -> std::same_as<bool>;       // surely below max orders, without asking anyone
+      { record.present() } noexcept -> std::same_as<bool>;
+      { q.make_room() } -> std::same_as<void>;  // for one more order; may throw std::bad_alloc
+      { q.add(id, level, entry) } noexcept -> std::same_as<typename Q::Record>;  // at the end
+      { k.level_of(record) } noexcept -> std::same_as<LevelId>;
+      { k.shown(record) } noexcept -> std::same_as<Quantity>;
+      { q.reduce(record, level, quantity) } noexcept -> std::same_as<void>;  // by less than it shows
+      { q.remove(record, level) } noexcept -> std::same_as<void>;
+      { k.bytes() } noexcept -> std::same_as<std::size_t>;
+      { q.prefault() } noexcept -> std::same_as<void>;
+    };
 
 }  // namespace orderbook

@@ -45,10 +45,10 @@ struct Command {
 
 struct CommandMix {
   BookNumber books = 1;
-  bool sparse_ids = false;        // scattered over 64 bits
-  bool wide_quantities = false;   // up to 2^64 - 1
-  bool replays = true;            // events of feeds between the orders
-  bool extremes = true;           // far prices and the ends of int64
+  bool sparse_ids = false;         // scattered over 64 bits
+  bool wide_quantities = false;    // up to 2^64 - 1
+  bool replays = true;             // events of feeds between the orders
+  bool extremes = true;            // far prices and the ends of int64
   std::uint64_t recent_ids = 256;  // cancels choose among that many latest
 };
 
@@ -134,7 +134,8 @@ class CommandGenerator {
       case 1:
         return mix_.wide_quantities ? source_.next() : source_.next() % (std::uint64_t{1} << 33);
       case 2:
-        return mix_.wide_quantities ? std::numeric_limits<Quantity>::max() : std::numeric_limits<std::uint32_t>::max();
+        return mix_.wide_quantities ? std::numeric_limits<Quantity>::max()
+                                    : std::numeric_limits<std::uint32_t>::max();
       default:
         return 1 + below(100);
     }

@@ -99,7 +99,8 @@ class Book {
   Result<Execution> modify_order(OrderId id, Price price, Quantity quantity, TimestampNs time_ns) {
     return change(id, id, price, quantity, time_ns, true);
   }
-  Result<Execution> replace_order(OrderId id, OrderId new_id, Price price, Quantity quantity, TimestampNs time_ns) {
+  Result<Execution> replace_order(OrderId id, OrderId new_id, Price price, Quantity quantity,
+                                  TimestampNs time_ns) {
     return change(id, new_id, price, quantity, time_ns, false);
   }
 
@@ -174,7 +175,9 @@ class Book {
   static bool is_market(const Order& order) {
     return order.type == OrderType::kMarket || order.type == OrderType::kStop;
   }
-  bool in_range(Price price) const { return price.ticks >= settings_.min_price && price.ticks <= settings_.max_price; }
+  bool in_range(Price price) const {
+    return price.ticks >= settings_.min_price && price.ticks <= settings_.max_price;
+  }
   bool is_known(OrderId id) const {
     return where_.count(id) != 0 ||
            std::any_of(stops_.begin(), stops_.end(), [&](const Order& stop) { return stop.id == id; });
@@ -215,7 +218,8 @@ class Book {
     if (is_known(order.id)) return Reject::kDuplicateId;
     if (is_stop(order)) return Reject::kNone;
     if (const Reject why = slide(order); why != Reject::kNone) return why;
-    if (order.time_in_force == TimeInForce::kFillOrKill && fillable(order) < order.quantity) return Reject::kUnfillable;
+    if (order.time_in_force == TimeInForce::kFillOrKill && fillable(order) < order.quantity)
+      return Reject::kUnfillable;
     return Reject::kNone;
   }
 
@@ -238,12 +242,13 @@ class Book {
     bool is_over = false;
     for_each(opposite(order.side), [&](const Resting& maker) {
       if (is_over || sum >= order.quantity) return;
-      if (!is_market(order) && (order.side == Side::kBuy ? maker.price > order.price.ticks
-                                                         : maker.price < order.price.ticks)) {
+      if (!is_market(order) &&
+          (order.side == Side::kBuy ? maker.price > order.price.ticks : maker.price < order.price.ticks)) {
         is_over = true;
         return;
       }
-      const bool own = order.owner != 0 && maker.owner == order.owner && order.self_trade != SelfTrade::kAllow;
+      const bool own =
+          order.owner != 0 && maker.owner == order.owner && order.self_trade != SelfTrade::kAllow;
       if (own && order.self_trade == SelfTrade::kCancelOldest) return;
       if (own) {
         is_over = true;
@@ -262,10 +267,13 @@ class Book {
     while (left != 0 && !stopped && !others.empty()) {
       const auto level = order.side == Side::kBuy ? others.begin() : std::prev(others.end());
       const std::int64_t price = level->first;
-      if (!is_market(order) && (order.side == Side::kBuy ? price > order.price.ticks : price < order.price.ticks)) break;
+      if (!is_market(order) &&
+          (order.side == Side::kBuy ? price > order.price.ticks : price < order.price.ticks))
+        break;
       Resting& maker = level->second.front();
       const OrderId maker_id = maker.id;
-      const bool own = order.owner != 0 && maker.owner == order.owner && order.self_trade != SelfTrade::kAllow;
+      const bool own =
+          order.owner != 0 && maker.owner == order.owner && order.self_trade != SelfTrade::kAllow;
       if (own && order.self_trade == SelfTrade::kDecrement) {
         const Quantity lost = std::min(left, maker.shown);
         const Quantity before = maker.open();
@@ -334,8 +342,8 @@ class Book {
   void rest(const Order& order, Quantity open) {
     const Quantity shown = order.display == 0 ? open : std::min(order.display, open);
     Queue& queue = side(order.side)[order.price.ticks];
-    queue.push_back(Resting{order.id, order.side, order.price.ticks, shown, open - shown, order.display, order.owner,
-                            order.self_trade, order.post_only, order.time_ns});
+    queue.push_back(Resting{order.id, order.side, order.price.ticks, shown, open - shown, order.display,
+                            order.owner, order.self_trade, order.post_only, order.time_ns});
     where_[order.id] = {order.side, order.price.ticks, std::prev(queue.end())};
     tell(Told::kAccept, order.id, 0, order.price.ticks, shown, open - shown);
   }
@@ -391,7 +399,8 @@ class Book {
 
   bool reached(const Order& stop) const {
     if (!last_price) return false;
-    return stop.side == Side::kBuy ? *last_price >= stop.stop_price.ticks : *last_price <= stop.stop_price.ticks;
+    return stop.side == Side::kBuy ? *last_price >= stop.stop_price.ticks
+                                   : *last_price <= stop.stop_price.ticks;
   }
 
   Execution activate(Order order) {
@@ -455,7 +464,8 @@ class Book {
     if (event.kind == EventKind::kAdd) {
       if (no_side) return Reject::kNoSide;
       if (is_known(id)) return Reject::kDuplicateId;
-      if (const Reject why = check_place(event.side, event.price, event.quantity, 0); why != Reject::kNone) return why;
+      if (const Reject why = check_place(event.side, event.price, event.quantity, 0); why != Reject::kNone)
+        return why;
       ++accepted;
       place(event.side, id, event, 0, SelfTrade::kAllow, PostOnly::kOff);
       return Reject::kNone;
@@ -511,7 +521,8 @@ class Book {
     return Reject::kNone;
   }
 
-  void place(Side its_side, OrderId id, const Event& event, OwnerId owner, SelfTrade self_trade, PostOnly post_only) {
+  void place(Side its_side, OrderId id, const Event& event, OwnerId owner, SelfTrade self_trade,
+             PostOnly post_only) {
     if (crosses(its_side, event.price.ticks)) ++crossed;
     Order order = limit_order(id, its_side, event.price, event.quantity);
     order.owner = owner;
@@ -521,7 +532,8 @@ class Book {
     rest(order, event.quantity);
   }
 
-  void tell(Told::Kind kind, OrderId id, OrderId other, std::int64_t price, Quantity quantity, Quantity more) {
+  void tell(Told::Kind kind, OrderId id, OrderId other, std::int64_t price, Quantity quantity,
+            Quantity more) {
     told.push_back(Told{kind, id, other, price, quantity, more});
   }
 

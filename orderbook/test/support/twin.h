@@ -17,12 +17,16 @@ using naive::Told;
 struct Teller : NullListener {
   std::vector<Told> told;
   DeltaRecorder deltas;
-  void on_accept(const OrderView& v) { told.push_back({Told::kAccept, v.id, 0, v.price.ticks, v.quantity, v.reserve}); }
+  void on_accept(const OrderView& v) {
+    told.push_back({Told::kAccept, v.id, 0, v.price.ticks, v.quantity, v.reserve});
+  }
   void on_trade(const Trade& t) {
     told.push_back({Told::kTrade, t.maker_id, t.taker_id, t.price.ticks, t.quantity, 0});
   }
   void on_cancel(const OrderCancelled& c) { told.push_back({Told::kCancel, c.id, 0, 0, c.quantity, 0}); }
-  void on_reduce(const OrderReduced& r) { told.push_back({Told::kReduce, r.id, 0, 0, r.removed, r.remaining}); }
+  void on_reduce(const OrderReduced& r) {
+    told.push_back({Told::kReduce, r.id, 0, 0, r.removed, r.remaining});
+  }
   void on_trigger(const StopTriggered& t) { told.push_back({Told::kTrigger, t.id, 0, 0, 0, 0}); }
   void on_level_change(const LevelChange& change) { deltas.on_level_change(change); }
 };
@@ -32,7 +36,10 @@ class Twin {
  public:
   // `deep_every`: orders, stops, statistics, deltas and invariants are compared after every so many commands.
   Twin(const BookOptions& options, const naive::Settings& settings, std::uint64_t deep_every = 1)
-      : arena_(options), options_(options), naive_(options.books, naive::Book(settings)), followers_(options.books),
+      : arena_(options),
+        options_(options),
+        naive_(options.books, naive::Book(settings)),
+        followers_(options.books),
         deep_every_(deep_every) {}
 
   // Empty, or what differed.
@@ -58,11 +65,13 @@ class Twin {
                    judge.modify_order(c.order.id, c.order.price, c.order.quantity, c.order.time_ns));
         break;
       case CommandKind::kReplace:
-        why = same(book.replace_order(c.order.id, c.new_id, c.order.price, c.order.quantity, c.order.time_ns),
-                   judge.replace_order(c.order.id, c.new_id, c.order.price, c.order.quantity, c.order.time_ns));
+        why =
+            same(book.replace_order(c.order.id, c.new_id, c.order.price, c.order.quantity, c.order.time_ns),
+                 judge.replace_order(c.order.id, c.new_id, c.order.price, c.order.quantity, c.order.time_ns));
         break;
       case CommandKind::kMassCancel:
-        if (book.mass_cancel(c.owner, c.side) != judge.mass_cancel(c.owner, c.side)) why = "mass cancel: count";
+        if (book.mass_cancel(c.owner, c.side) != judge.mass_cancel(c.owner, c.side))
+          why = "mass cancel: count";
         break;
       case CommandKind::kApply: {
         const Reject got = book.apply(c.event);
@@ -80,8 +89,9 @@ class Twin {
     }
     if (why.empty()) why = compare_top(book, judge);
     if (why.empty() && ++steps_ % deep_every_ == 0) why = compare_all(c.book);
-    return why.empty() ? why : why + ", command " + std::to_string(steps_) + " of kind " +
-                                   std::to_string(static_cast<int>(c.kind));
+    return why.empty() ? why
+                       : why + ", command " + std::to_string(steps_) + " of kind " +
+                             std::to_string(static_cast<int>(c.kind));
   }
 
   std::string finish() {
@@ -102,7 +112,8 @@ class Twin {
   static std::string text(Reject reject) { return std::string(to_string(reject)); }
 
   static std::string same(const Result<Execution>& got, const Result<Execution>& want) {
-    if (got.reject() != want.reject()) return "refused: " + text(got.reject()) + ", should be " + text(want.reject());
+    if (got.reject() != want.reject())
+      return "refused: " + text(got.reject()) + ", should be " + text(want.reject());
     if (!got.ok()) return {};
     if (got->filled != want->filled) return "filled";
     if (got->resting != want->resting) return "resting";
@@ -141,8 +152,10 @@ class Twin {
       for (const auto& order : level.second) sum += order.shown;
       return level.first != price.ticks || sum != quantity || level.second.size() != orders;
     };
-    if (bbo.has_bid() && differs(*judge.bids.rbegin(), bbo.bid_price, bbo.bid_quantity, bbo.bid_orders)) return "bid";
-    if (bbo.has_ask() && differs(*judge.asks.begin(), bbo.ask_price, bbo.ask_quantity, bbo.ask_orders)) return "ask";
+    if (bbo.has_bid() && differs(*judge.bids.rbegin(), bbo.bid_price, bbo.bid_quantity, bbo.bid_orders))
+      return "bid";
+    if (bbo.has_ask() && differs(*judge.asks.begin(), bbo.ask_price, bbo.ask_quantity, bbo.ask_orders))
+      return "ask";
     return {};
   }
 
@@ -168,10 +181,13 @@ class Twin {
     if (stats.rejects != judge.rejects) return "stats: rejects";
     if (stats.triggered_stops != judge.triggered) return "stats: triggered";
     if (stats.crossed_events != judge.crossed) return "stats: crossed";
-    if (stats.active_orders != judge.active() || stats.pending_stops != judge.pending()) return "stats: orders";
-    if (stats.bid_levels != judge.bids.size() || stats.ask_levels != judge.asks.size()) return "stats: levels";
+    if (stats.active_orders != judge.active() || stats.pending_stops != judge.pending())
+      return "stats: orders";
+    if (stats.bid_levels != judge.bids.size() || stats.ask_levels != judge.asks.size())
+      return "stats: levels";
     const auto last = book.last_trade_price();
-    if (last.has_value() != judge.last_price.has_value() || (last && last->ticks != *judge.last_price)) return "last";
+    if (last.has_value() != judge.last_price.has_value() || (last && last->ticks != *judge.last_price))
+      return "last";
     return {};
   }
 
@@ -200,7 +216,8 @@ class Twin {
       level = want.price;
       if (i % 16 == 0) {
         const auto place = book.queue_position(want.id);
-        if (!place || place->orders_ahead != position.orders_ahead || place->quantity_ahead != position.quantity_ahead) {
+        if (!place || place->orders_ahead != position.orders_ahead ||
+            place->quantity_ahead != position.quantity_ahead) {
           why = "queue position";
         }
       }
@@ -215,8 +232,9 @@ class Twin {
     const auto want = judge.sorted_stops(side);
     if (stops.size() != want.size()) return "stops";
     for (std::size_t k = 0; k < want.size(); ++k) {
-      if (stops[k].id != want[k].id || stops[k].price != want[k].stop_price || stops[k].quantity != want[k].quantity ||
-          stops[k].owner != want[k].owner || !stops[k].pending_stop) {
+      if (stops[k].id != want[k].id || stops[k].price != want[k].stop_price ||
+          stops[k].quantity != want[k].quantity || stops[k].owner != want[k].owner ||
+          !stops[k].pending_stop) {
         return "a stop differs or stands elsewhere";
       }
     }

@@ -35,7 +35,7 @@ template <class S, class Container>
         const auto& details = s.queue.details(node);
         if (++on_level > level.orders) return where + "more orders than counted";
         if (entry.prev != before) return where + "a broken link";
-        if (entry.level != id) return where + "an order points at another level";
+        if (s.queue.level_of({node}) != id) return where + "an order points at another level";
         if (entry.quantity == 0) return where + "an order without quantity";
         if (!is_stop && details.display == 0 && details.reserve != 0)
           return where + "a reserve without a display";

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "orderbook/detail/compiler.h"
 #include "orderbook/detail/store.h"
 
 namespace orderbook::detail {
@@ -13,19 +14,9 @@ class Matcher {
  public:
   explicit Matcher(S& store) noexcept : s_(store) {}
 
-  Result<Execution> add(BookNumber book, const Order& order) {
-    Price price = order.price;
-    if (const Reject why = check(book, order, price); why != Reject::kNone) [[unlikely]] {
-      return refuse(book, order.id, why);
-    }
-    s_.make_room(order.id);
-    ++s_.books[book].accepted_orders;
-    if (order.type == OrderType::kStop || order.type == OrderType::kStopLimit) [[unlikely]] {
-      return add_stop(book, order);
-    }
-    const Execution done = enter(book, order, price);
-    if (s_.books[book].has_new_trade) run_stops(book);
-    return done;
+  // The plain limit order, of which books mostly consist, is inlined into the caller up to the point where it trades.
+  ORDERBOOK_ALWAYS_INLINE Result<Execution> add(BookNumber book, const Order& order) {
+    return is_plain(order) ? add_plain(book, order) : add_any(book, order);
   }
 
   Result<Quantity> cancel(std::optional<BookNumber> book, OrderId id) {
@@ -98,40 +89,74 @@ class Matcher {
     return cancelled;
   }
 
- private:
-  Reject refuse(BookNumber book, OrderId id, Reject why) {
+  ORDERBOOK_NOINLINE Reject refuse(BookNumber book, OrderId id, Reject why) {
     if (book < s_.books.size()) ++s_.books[book].rejects;
     s_.listener.on_reject(OrderRejected{id, book, why});
     return why;
   }
 
-  // ---- checks -------------------------------------------------------------------------------------------------------
-
-  [[nodiscard]] bool is_price(Price price) const noexcept {
-    return price >= s_.options.min_price && price <= s_.options.max_price;
+ private:
+  [[nodiscard]] static bool is_plain(const Order& order) noexcept {
+    const auto byte = [](auto field) { return lone(static_cast<std::uint32_t>(field)); };
+    return (byte(order.type) | byte(order.time_in_force) | byte(order.post_only) | order.display) == 0;
   }
 
-  // `price` becomes the price at which the order enters: a sliding post-only order's differs from what was asked.
-  [[nodiscard]] Reject check(BookNumber book, const Order& order, Price& price) {
-    if (book >= s_.books.size()) return Reject::kBadBook;
+  ORDERBOOK_ALWAYS_INLINE Result<Execution> add_plain(BookNumber book, const Order& order) {
+    if (const Reject why = check_common(book, order); why != Reject::kNone) [[unlikely]] {
+      return refuse(book, order.id, why);
+    }
+    s_.make_room(order.id);
+    ++s_.books[book].accepted_orders;
+    const LevelKey key = key_of(order.side, order.price);
+    if (s_.crosses(book, order.side, key)) return cross(book, order);
+    s_.rest(book, order.side, key, entry_of(order, order.quantity));
+    return Execution{0, order.quantity, 0, 0, OrderState::kResting};
+  }
+
+  ORDERBOOK_NOINLINE Result<Execution> cross(BookNumber book, const Order& order) {
+    const Execution done = enter(book, order, order.price);
+    if (s_.books[book].has_new_trade) run_stops(book);
+    return done;
+  }
+
+  ORDERBOOK_NOINLINE Result<Execution> add_any(BookNumber book, const Order& order) {
+    Price price = order.price;
+    if (const Reject why = check(book, order, price); why != Reject::kNone) [[unlikely]] {
+      return refuse(book, order.id, why);
+    }
+    s_.make_room(order.id);
+    ++s_.books[book].accepted_orders;
+    if (is_stop(order)) return add_stop(book, order);
+    const Execution done = enter(book, order, price);
+    if (s_.books[book].has_new_trade) run_stops(book);
+    return done;
+  }
+
+  // ---- checks -------------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] bool is_price(Price price) const noexcept { return s_.is_price(price); }
+
+  // What every order must meet, in the documented order but for check_kind, which a plain order passes.
+  [[nodiscard]] ORDERBOOK_ALWAYS_INLINE Reject check_common(BookNumber book,
+                                                            const Order& order) const noexcept {
     if (order.quantity == 0) return Reject::kZeroQuantity;
     if (order.quantity > S::kMaxQuantity) return Reject::kQuantityTooLarge;
     if constexpr (S::kWide) {
       if (order.quantity > ~s_.books[book].open_quantity) return Reject::kQuantityTooLarge;
     }
-    const bool is_plain = order.type == OrderType::kLimit &&
-                          order.time_in_force == TimeInForce::kGoodTillCancel &&
-                          order.post_only == PostOnly::kOff && order.display == 0;
-    if (!is_plain) {
+    if (!is_plain(order)) {
       if (const Reject why = check_kind(order); why != Reject::kNone) return why;
     }
-    if (order.type == OrderType::kLimit || order.type == OrderType::kStopLimit) {
-      if (!is_price(price)) return Reject::kBadPrice;
-    }
+    if (!is_market(order) && !is_price(order.price)) return Reject::kBadPrice;
     if (!s_.ids.admits(order.id)) return Reject::kBadId;
     if (s_.ids.find(order.id) != nullptr) return Reject::kDuplicateId;
-    if (s_.ids.size() >= s_.options.max_orders && can_rest(order)) return Reject::kFull;
-    if (is_plain || is_stop(order)) return Reject::kNone;
+    return s_.is_full() && can_rest(order) ? Reject::kFull : Reject::kNone;
+  }
+
+  // `price` becomes the price at which the order enters: a sliding post-only order's differs from what was asked.
+  [[nodiscard]] Reject check(BookNumber book, const Order& order, Price& price) const noexcept {
+    if (const Reject why = check_common(book, order); why != Reject::kNone) return why;
+    if (is_stop(order)) return Reject::kNone;
     if (order.post_only != PostOnly::kOff) return check_passive(book, order, price);
     if (order.time_in_force == TimeInForce::kFillOrKill &&
         !is_fillable(book, order, limit_key(order, price))) {
@@ -382,7 +407,6 @@ class Matcher {
   Execution reenter(BookNumber book, const Order& order, Price price, OrderId id,
                     typename S::Record* record) {
     const Quantity open = s_.open(*record);
-    s_.levels.make_room();
     s_.remove(id, record);
     s_.listener.on_cancel(OrderCancelled{id, open, book, CancelReason::kReplaced});
     const Execution done = enter(book, order, price);
@@ -465,7 +489,6 @@ class Matcher {
       state.triggered_head = s_.queue.node(node).next;
       if (state.triggered_head == 0) state.triggered_tail = 0;
       const Order order = s_.release(book, node);
-      s_.levels.make_room();
       activate(book, order);
     }
   }

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "orderbook/detail/compiler.h"
 #include "orderbook/detail/store.h"
 #include "orderbook/event.h"
 
@@ -15,7 +16,7 @@ class Replayer {
   explicit Replayer(S& store) noexcept : s_(store) {}
 
   Reject apply(BookNumber book, const Event& event) {
-    const Reject why = book < s_.books.size() ? dispatch(book, event) : Reject::kBadBook;
+    const Reject why = dispatch(book, event);
     if (why != Reject::kNone) [[unlikely]]
       refuse(book, event, why);
     return why;
@@ -60,6 +61,12 @@ class Replayer {
     }
   }
 
+  ORDERBOOK_NOINLINE Reject refuse(BookNumber book, const Event& event, Reject why) {
+    if (book < s_.books.size()) ++s_.books[book].rejects;
+    s_.listener.on_reject(OrderRejected{event.order_id, book, why});
+    return why;
+  }
+
  private:
   void remove_front(Level& level) {
     const OrderId order = s_.queue.details(level.head).id;
@@ -93,16 +100,9 @@ class Replayer {
     return Reject::kWrongKind;
   }
 
-  void refuse(BookNumber book, const Event& event, Reject why) {
-    if (book < s_.books.size()) ++s_.books[book].rejects;
-    s_.listener.on_reject(OrderRejected{event.order_id, book, why});
-  }
-
   // ---- checks -------------------------------------------------------------------------------------------------------
 
-  [[nodiscard]] bool is_price(Price price) const noexcept {
-    return price >= s_.options.min_price && price <= s_.options.max_price;
-  }
+  [[nodiscard]] bool is_price(Price price) const noexcept { return s_.is_price(price); }
 
   // Whether `quantity` at `price` may be placed, in place of an order that shows `freed`.
   [[nodiscard]] Reject check_place(BookNumber book, Side side, Price price, Quantity quantity,
@@ -150,7 +150,7 @@ class Replayer {
     if (const Reject why = check_place(book, event.side, event.price, event.quantity, 0);
         why != Reject::kNone)
       return why;
-    if (s_.ids.size() >= s_.options.max_orders) return Reject::kFull;
+    if (s_.is_full()) return Reject::kFull;
     s_.make_room(event.order_id);
     const LevelKey key = key_of(event.side, event.price);
     note_crossing(book, event.side, key);
@@ -259,7 +259,6 @@ class Replayer {
       if (id == 0) return Reject::kNone;  // feeds remove levels that were never shown
     } else {
       if (s_.options.reject_crossed && s_.crosses(book, event.side, key)) return Reject::kCrossed;
-      s_.levels.make_room();
       note_crossing(book, event.side, key);
       if (id == 0) id = s_.open_level(book, event.side, key);
     }
@@ -276,7 +275,6 @@ class Replayer {
     LevelId id = s_.ladders.find(S::ladder(book, event.side), key);
     if (id != 0 && event.quantity > ~s_.levels[id].quantity) return Reject::kQuantityTooLarge;
     if (s_.options.reject_crossed && s_.crosses(book, event.side, key)) return Reject::kCrossed;
-    s_.levels.make_room();
     note_crossing(book, event.side, key);
     if (id == 0) id = s_.open_level(book, event.side, key);
     ++s_.books[book].accepted_orders;

@@ -168,8 +168,9 @@ class SnapshotReader {
     } else if constexpr (S::kHasIds) {
       read_records(in);
     }
-    if (!in.is_at_end()) return SnapshotError::kTruncated;
+    if (in.is_over()) return SnapshotError::kTruncated;
     if (!is_good_ || is_crossed()) return SnapshotError::kBadContent;
+    if (!in.is_at_end()) return SnapshotError::kTruncated;
     return check_ids();
   }
 
@@ -179,7 +180,6 @@ class SnapshotReader {
     BookState& state = s_.books[book_];
     state = state_;
     for (const LevelItem& item : levels_) {
-      s_.levels.make_room();
       const LevelId id = s_.open_level(book_, item.side, key_of(item.side, item.price));
       if constexpr (!S::kKeepsOrders) {
         if (item.orders == 0) s_.levels[id].quantity = item.quantity;
@@ -228,9 +228,7 @@ class SnapshotReader {
   }
 
   void need(bool holds) noexcept { is_good_ = is_good_ && holds; }
-  [[nodiscard]] bool is_price(Price price) const noexcept {
-    return price >= s_.options.min_price && price <= s_.options.max_price;
-  }
+  [[nodiscard]] bool is_price(Price price) const noexcept { return s_.is_price(price); }
   void need_policies(std::uint64_t word) noexcept {
     need((word & 7) <= static_cast<std::uint64_t>(SelfTrade::kDecrement) && (word >> 3 & 3) <= 2 &&
          (word & 0xE0) == 0);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "orderbook/detail/compiler.h"
 #include "orderbook/fifo_queue.h"
 #include "orderbook/id_index.h"
 #include "orderbook/level.h"
@@ -18,7 +19,7 @@
 
 namespace orderbook::detail {
 
-struct BookState {
+struct alignas(128) BookState {
   std::uint64_t accepted_orders = 0;
   std::uint64_t trades = 0;
   Quantity traded_quantity = 0;
@@ -50,7 +51,10 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
 
   explicit Store(const BookOptions& given, Listener its_listener)
       : options(given),
-        queue(static_cast<std::size_t>(given.expected_orders)),
+        price_span(static_cast<std::uint64_t>(given.max_price.ticks) -
+                   static_cast<std::uint64_t>(given.min_price.ticks)),
+        queue(static_cast<std::size_t>(std::min(given.expected_orders, given.max_orders)),
+              static_cast<std::size_t>(given.max_orders)),
         ids(given),
         levels(std::max<std::size_t>(64, std::min<std::size_t>(given.expected_orders, 1024))),
         ladders(given, std::size_t{given.books} * 2),
@@ -82,6 +86,16 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
     return price_of(level.is_stop() ? opposite(level.side()) : level.side(), level.key);
   }
 
+  [[nodiscard]] bool is_price(Price price) const noexcept {
+    return static_cast<std::uint64_t>(price.ticks) - static_cast<std::uint64_t>(options.min_price.ticks) <=
+           price_span;
+  }
+
+  // The queue's storage never grows past max_orders, so a free place in it answers for all.
+  [[nodiscard]] bool is_full() const noexcept {
+    return !queue.has_room() && ids.size() >= options.max_orders;
+  }
+
   // Whether an order on `side` with this key would trade now.
   [[nodiscard]] bool crosses(BookNumber book, Side side, LevelKey key) const noexcept {
     const LadderIndex other = ladder(book, opposite(side));
@@ -91,22 +105,23 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
   // So that what follows does not allocate. Throws std::bad_alloc and has then changed nothing.
   void make_room(OrderId id) {
     queue.make_room();
-    levels.make_room();
     ids.make_room(id);
   }
 
-  // Found or made; room was made.
-  [[nodiscard]] LevelId open_level(BookNumber book, Side side, LevelKey key) {
-    const LadderIndex at = ladder(book, side);
-    LevelId id = ladders.find(at, key);
-    if (id == 0) {
-      id = levels.take(key, place(book, side));
-      try {
-        ladders.insert(at, key, id);
-      } catch (...) {
-        levels.give_back(id);
-        throw;
-      }
+  // Found or made.
+  [[nodiscard]] ORDERBOOK_ALWAYS_INLINE LevelId open_level(BookNumber book, Side side, LevelKey key) {
+    const LevelId id = ladders.find(ladder(book, side), key);
+    return id != 0 ? id : make_level(book, side, key);
+  }
+
+  [[nodiscard]] ORDERBOOK_NOINLINE LevelId make_level(BookNumber book, Side side, LevelKey key) {
+    levels.make_room();
+    const LevelId id = levels.take(key, place(book, side));
+    try {
+      ladders.insert(ladder(book, side), key, id);
+    } catch (...) {
+      levels.give_back(id);
+      throw;
     }
     return id;
   }
@@ -116,7 +131,7 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
                                          level.book(), level.side()});
   }
 
-  void drop(LevelId id, const Level& level) noexcept {
+  ORDERBOOK_NOINLINE void drop(LevelId id, const Level& level) noexcept {
     ladders.erase(ladder(level), level.key);
     levels.give_back(id);
   }
@@ -127,7 +142,7 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
   }
 
   // The order enters at the end of its queue. Its id is new, room was made.
-  void rest(BookNumber book, Side side, LevelKey key, const Entry& entry) {
+  ORDERBOOK_ALWAYS_INLINE void rest(BookNumber book, Side side, LevelKey key, const Entry& entry) {
     const LevelId id = open_level(book, side, key);
     Level& level = levels[id];
     const Record record = queue.add(id, level, entry);
@@ -140,7 +155,7 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
   }
 
   // The resting order leaves, by whatever way.
-  void remove(OrderId id, Record* record) {
+  ORDERBOOK_ALWAYS_INLINE void remove(OrderId id, Record* record) {
     const LevelId level_id = queue.level_of(*record);
     Level& level = levels[level_id];
     BookState& state = books[level.book()];
@@ -156,7 +171,6 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
     const LevelId from = queue.level_of(*record);
     const BookNumber book = levels[from].book();
     const Side side = levels[from].side();
-    levels.make_room();
     const LevelId to = open_level(book, side, key);
     if constexpr (kWide) {
       books[book].open_quantity += entry.quantity + entry.reserve;
@@ -179,11 +193,7 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
   }
 
   [[nodiscard]] Quantity open(const Record& record) const noexcept {
-    if constexpr (kKeepsOrders) {
-      if (!levels[queue.level_of(record)].is_stop()) {
-        return queue.shown(record) + Quantity{queue.details(record.node).reserve};
-      }
-    }
+    if constexpr (kKeepsOrders) return queue.shown(record) + queue.reserve(record);
     return queue.shown(record);
   }
 
@@ -197,7 +207,7 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
     requires(kKeepsOrders)
   {
     const auto& details = queue.details(node);
-    const Level& level = levels[queue.node(node).level];
+    const Level& level = levels[queue.level_of({node})];
     const bool is_stop = level.is_stop();
     return OrderView{details.id,
                      price_at(level),
@@ -225,6 +235,7 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
     const LadderIndex at = ladder(book, order.side);
     LevelId id = stops.find(at, key);
     if (id == 0) {
+      levels.make_room();
       id = levels.take(key, place(book, order.side, true));
       try {
         stops.insert(at, key, id);
@@ -285,6 +296,7 @@ template <QueuePolicy Queue, template <class> class Index, LevelContainer Levels
   }
 
   BookOptions options;
+  std::uint64_t price_span;  // max_price - min_price
   Queue queue;
   Index<Record> ids;
   LevelPool levels;

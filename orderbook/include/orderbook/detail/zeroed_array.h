@@ -12,6 +12,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "orderbook/detail/compiler.h"
+
 namespace orderbook::detail {
 
 template <class T>
