@@ -5,7 +5,8 @@ using namespace support;
 
 namespace {
 
-Event event(EventKind kind, OrderId id, Side side, std::int64_t price, Quantity quantity, OrderId new_id = 0) {
+Event event(EventKind kind, OrderId id, Side side, std::int64_t price, Quantity quantity,
+            OrderId new_id = 0) {
   Event e;
   e.kind = kind;
   e.order_id = id;
@@ -120,7 +121,8 @@ TEMPLATE_TEST_CASE("events of orders change queues and levels", "", BasicReplayB
 
 TEST_CASE("a smaller modify at the same price keeps the place and a larger one loses it") {
   ReplayBook book;
-  for (OrderId id = 1; id <= 3; ++id) REQUIRE(book.apply(event(EventKind::kAdd, id, kBuy, 100, 10)) == Reject::kNone);
+  for (OrderId id = 1; id <= 3; ++id)
+    REQUIRE(book.apply(event(EventKind::kAdd, id, kBuy, 100, 10)) == Reject::kNone);
   CHECK(book.apply(event(EventKind::kModify, 1, kBuy, 100, 4)) == Reject::kNone);
   CHECK(book.queue_position(1)->orders_ahead == 0);
   CHECK(book.apply(event(EventKind::kModify, 2, kBuy, 100, 11)) == Reject::kNone);
@@ -198,6 +200,7 @@ TEST_CASE("a dense book refuses ids beyond its range and a hashed one takes them
   refused(dense, event(EventKind::kReplace, 1000, kBuy, 1, 1, 1001), Reject::kBadId);
   refused(dense, event(EventKind::kDelete, ~0ull, kBuy, 1, 1), Reject::kUnknownId);
   CHECK(hashed.apply(event(EventKind::kAdd, ~0ull, kBuy, 1, 1)) == Reject::kNone);
-  CHECK(hashed.apply(event(EventKind::kAdd, 0, kBuy, 1, 1)) == Reject::kNone);  // zero is an id like any other
+  CHECK(hashed.apply(event(EventKind::kAdd, 0, kBuy, 1, 1)) ==
+        Reject::kNone);  // zero is an id like any other
   CHECK(hashed.find(0)->quantity == 1);
 }
