@@ -93,6 +93,7 @@ class LevelPool {
     free_ = id;
   }
 
+  void prefetch(LevelId id) const noexcept { detail::prefetch(&levels_[id]); }
   void prefault() noexcept { levels_.prefault(); }
   [[nodiscard]] std::size_t bytes() const noexcept { return levels_.bytes(); }
 
