@@ -30,6 +30,14 @@ void compare(C& levels, const std::map<LevelKey, LevelId>& want) {
     id = levels.next_worse(0, at->first);
   }
   REQUIRE(at == want.rend());
+  at = want.rbegin();
+  levels.walk(0, [&](LevelId id) {
+    REQUIRE(at != want.rend());
+    REQUIRE(id == at->second);
+    ++at;
+    return true;
+  });
+  REQUIRE(at == want.rend());
 }
 
 }  // namespace
