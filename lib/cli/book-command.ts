@@ -1,0 +1,12 @@
+/** `flowstate book`: its subcommands, each registered by a file of its own. */
+import type { Command } from 'commander';
+
+import { registerBookSimulate } from './book/simulate-command.js';
+
+const SUBCOMMANDS: readonly ((book: Command) => void)[] = [registerBookSimulate];
+
+/** Adds `book` and its subcommands to the program. */
+export function registerBook(program: Command): void {
+  const book = program.command('book').description('the order book: simulate, replay, report');
+  for (const register of SUBCOMMANDS) register(book);
+}
