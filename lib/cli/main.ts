@@ -32,10 +32,10 @@ function buildProgram(version: () => string): Command {
     });
   program
     .command('demo')
-    .description('generate a small market, join it from the command line, write an HTML report')
+    .description('simulate a small market, join it from the command line, write an HTML report')
     .option('--dir <folder>', 'where the files go', 'demo-output')
-    .option('--trades <count>', 'rows of trades', parseCount, 200_000)
-    .option('--quotes <count>', 'rows of quotes', parseCount, 1_000_000)
+    .option('--trades <count>', 'rows of trades to aim for', parseCount, 200_000)
+    .option('--quotes <count>', 'rows of quotes to aim for', parseCount, 1_000_000)
     .option('--seed <number>', 'seed of the generator', parseCount, 7)
     .action(async (flags: { dir: string; trades: number; quotes: number; seed: number }) => {
       const { runDemo } = await import('./demo-command.js');

@@ -162,7 +162,7 @@ describe('options', () => {
     const addon = loadAddon().addon!;
     const { request } = parseSimulateOptions(SMALL);
     const open = (change: object) => () => addon.simulateOpen({ ...request, ...change });
-    const rejected = (code: string): unknown => expect.objectContaining({ flowstateError: true, code });
+    const rejected = (code: string): Error => expect.objectContaining({ flowstateError: true, code }) as Error;
     expect(open({ branching: 1 })).toThrow(rejected('FS_ERR_ARG_RANGE'));
     expect(open({ branching: NaN })).toThrow(rejected('FS_ERR_ARG_RANGE'));
     expect(open({ kernels: [] })).toThrow(rejected('FS_ERR_ARG_RANGE'));
