@@ -55,7 +55,16 @@ test('carries no tests, no benchmarks, no logs and nothing that was built here b
 test('every file that the addon is built from is there', () => {
   const tracked = execFileSync(
     'git',
-    ['ls-files', '--cached', '--others', '--exclude-standard', 'cpp/src', 'cpp/include', 'cpp/binding'],
+    [
+      'ls-files',
+      '--cached',
+      '--others',
+      '--exclude-standard',
+      'cpp/src',
+      'cpp/include',
+      'cpp/binding',
+      'orderbook/include',
+    ],
     {
       cwd: ROOT,
       encoding: 'utf8',
