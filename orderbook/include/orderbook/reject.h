@@ -49,7 +49,7 @@ inline constexpr std::size_t kRejectCount = static_cast<std::size_t>(Reject::kSe
 
 // A value or the reason that there is none (what std::expected<T, Reject> will be in C++23).
 template <class T>
-class [[nodiscard]] Result {
+class Result {
  public:
   constexpr Result(T value) noexcept : value_(std::move(value)) {}         // NOLINT: implicit by design
   constexpr Result(Reject reject) noexcept : value_{}, reject_(reject) {}  // NOLINT: implicit by design
