@@ -47,7 +47,9 @@ export interface BookReportData {
   /** Trades and their volume over all rows; null where the input has no such columns. */
   readonly trades: number | null;
   readonly volume: number | null;
+  /** Name of the symbol, or number of the instrument. */
   readonly symbol: string | null;
+  readonly hasNames: boolean;
   /** Other symbols of the input, which the page leaves out. */
   readonly otherSymbols: number;
   /** Whether times are UTC instants, and not times of a day. */
@@ -124,7 +126,9 @@ class Columns {
   readonly tradeVolume: Reader | null;
   readonly tradePrice: Reader | null;
   readonly takerBuys: (row: number) => boolean | null;
+  /** Name, or number as text where the input has instruments only. */
   readonly symbol: ((row: number) => string) | null;
+  readonly hasNames: boolean;
 
   constructor(batch: RecordBatch) {
     const time = timeReader(batch);
@@ -159,8 +163,10 @@ class Columns {
     this.tradeVolume = reader(batch, ['trade_volume', 'volume', 'last_trade_size']);
     this.tradePrice = reader(batch, ['last_trade_price', 'trade_price']);
     this.takerBuys = takerBuys(batch);
-    const symbol = fieldIndex(batch.schema, ['symbol', 'instrument']);
-    const vector = symbol < 0 ? null : batch.getChildAt(symbol);
+    const symbol = batch.getChild('symbol');
+    const instrument = symbol === null ? batch.getChild('instrument') : null;
+    this.hasNames = symbol !== null;
+    const vector = symbol ?? instrument;
     this.symbol = vector === null ? null : (row) => String(vector.get(row));
   }
 
@@ -215,7 +221,7 @@ export async function reduceBook(
 ): Promise<BookReportData> {
   let frames: Frame[] = [];
   let [stride, rows, seen, trades, volume] = [1, 0, 0, 0, 0];
-  let [hasTrades, isInstant, imbalanceLevels] = [false, true, 1];
+  let [hasTrades, hasNames, isInstant, imbalanceLevels] = [false, false, true, 1];
   let symbol = options.symbol ?? null;
   const others = new Set<string>();
   let previous: bigint | null = null;
@@ -226,7 +232,7 @@ export async function reduceBook(
   for await (const batch of batches) {
     if (batch.numRows === 0) continue;
     const columns = new Columns(batch);
-    ({ isInstant, imbalanceLevels } = columns);
+    ({ hasNames, isInstant, imbalanceLevels } = columns);
     hasTrades ||= columns.tradeCount !== null;
     let [atRow, lastRow] = [-1, -1];
     for (let row = 0; row < batch.numRows; row++, seen++) {
@@ -299,6 +305,7 @@ export async function reduceBook(
     trades: hasTrades ? trades : null,
     volume: hasTrades ? volume : null,
     symbol,
+    hasNames,
     otherSymbols: others.size,
     isInstant,
     imbalanceLevels,

@@ -149,14 +149,21 @@ function legend(marks: number, drawn: number): string {
   return `<div class="legend"><span><i class="ramp bid"></i>bids</span><span><i class="ramp ask"></i>asks</span><span><i class="rule"></i>mid price</span>${trades}</div>`;
 }
 
+function titleOf({ symbol, hasNames, otherSymbols }: BookReportData): string {
+  if (symbol !== null && hasNames) return `Order book of ${symbol}`;
+  return symbol !== null && otherSymbols > 0 ? `Order book of instrument ${symbol}` : 'Order book';
+}
+
 /** The page of data that is reduced already. */
 export function renderBookPage(data: BookReportData, options: BookReportOptions = {}): string {
-  const title = options.title ?? (data.symbol === null ? 'Order book' : `Order book of ${data.symbol}`);
+  const title = options.title ?? titleOf(data);
   const marks = marksOf(data.frames);
   const drawn = marks.slice(0, MOST_MARKS);
   const band = '<span class="key band"></span> is the range over the rows between two that are on the page';
   const others =
-    data.otherSymbols === 0 ? '' : ` ${grouped(data.otherSymbols)} other symbols of the input are left out.`;
+    data.otherSymbols === 0
+      ? ''
+      : ` ${grouped(data.otherSymbols)} others of the input are left out (--symbol chooses).`;
   const depthLabel = 'Heat map of the quantity at each price through time, with the mid price and trades';
   return `<!doctype html>
 <html lang="en">

@@ -1,4 +1,5 @@
 import { Script } from 'node:vm';
+import { type RecordBatch, Table, vectorFromArray } from 'apache-arrow';
 
 import { parseAt } from '../../../lib/cli/book/report-command.js';
 import { MOST_FRAMES, reduceBook } from '../../../lib/cli/book/report-data.js';
@@ -85,6 +86,19 @@ test('one symbol is shown, the others are counted', async () => {
     symbol: 'B',
   });
   expect(data).toMatchObject({ symbol: 'B', rows: 4, otherSymbols: 1 });
+});
+
+test('instruments without names are chosen by number', async () => {
+  const numbered = (rowsOf: BookRow[], number: number): RecordBatch => {
+    const table = new Table([bookBatch(rowsOf, 3)]);
+    const names = table.schema.fields.map(({ name }) => name).filter((name) => name !== 'symbol');
+    const columns = Object.fromEntries(names.map((name) => [name, table.getChild(name)!]));
+    const instrument = vectorFromArray(new Uint32Array(rowsOf.length).fill(number));
+    return new Table({ instrument, ...columns }).batches[0]!;
+  };
+  const [first, second] = [numbered(rows.slice(0, 5), 3), numbered(rows.slice(5, 9), 4)];
+  expect(await renderBookReport([first])).toContain('<h1>Order book</h1>');
+  expect(await renderBookReport([first, second], { symbol: '4' })).toContain('<h1>Order book of instrument 4</h1>');
 });
 
 test('the page is one file: no address, no script that does not compile, names escaped, data as JSON', async () => {
