@@ -60,3 +60,18 @@ export type {
   WriteOptions,
   WriteResult,
 } from './storage/index.js';
+export {
+  simulateMarket,
+  simulateMarketBatches,
+  type SimulatedBatch,
+  type SimulatedMarket,
+} from './orderbook/simulate.js';
+export type {
+  BookKind,
+  HawkesKernel,
+  HawkesOptions,
+  SimulatedSymbol,
+  SimulatedTableName,
+  SimulateMarketOptions,
+  SimulationModel,
+} from './orderbook/simulate-options.js';

@@ -7,6 +7,8 @@
  */
 import addonLoader from '#addon';
 
+import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
+
 /** Physical column layouts; the numbers are `ColumnType` in `cpp/include/flowstate/column.h`. */
 export const NativeType = {
   Int8: 0,
@@ -304,6 +306,9 @@ export interface NativeAddon {
   joinSync(request: NativeJoinRequest): NativeJoinResult;
   join(request: NativeJoinRequest): NativeTask<NativeJoinResult>;
   timeExtent(time: NativeTime): NativeTimeExtent;
+  simulateOpen(request: NativeSimRequest): NativeSimulation;
+  /** Goes on for at most so many arrivals; one call at a time. */
+  simulateNext(simulation: NativeSimulation, arrivals: number): NativeTask<NativeSimBatch>;
 }
 
 export interface AddonLoad {

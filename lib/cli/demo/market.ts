@@ -4,12 +4,10 @@
  * that share a nanosecond, trades at the bid or the ask. Two symbols start quoting late and one stops for a while, so
  * that some trades have no quote to match. The same seed gives the same rows everywhere. O(n log n) in the rows.
  */
+import { DEFAULT_NAMES } from '../../orderbook/simulate-options.js';
 import { Random } from './random.js';
 
-export const SYMBOLS = [
-  'NOVA', 'HELI', 'QRTZ', 'BRSK', 'ORCA', 'PLUM', 'TIDE', 'ZEPH', 'LUMA', 'FERN',
-  'KITE', 'MOSS', 'ONYX', 'DUNE', 'RIFT', 'SAGE', 'VOLT', 'WREN', 'IRIS', 'JADE',
-] as const; // prettier-ignore
+export const SYMBOLS = DEFAULT_NAMES;
 
 /** 2024-03-14 13:30 UTC, the opening bell in New York. */
 export const OPEN_NS = 1_710_423_000_000_000_000n;
@@ -19,11 +17,13 @@ const MINUTE_NS = 60e9;
 const TICK = 0.01;
 /** Share of arrivals that an earlier arrival set off. */
 const BRANCHING = 0.72;
-const LATE_SYMBOLS: ReadonlyMap<number, number> = new Map([
+/** Symbols whose quotes start late, by number: ns after the open. */
+export const LATE_SYMBOLS: ReadonlyMap<number, number> = new Map([
   [11, 95 * MINUTE_NS],
   [17, 150 * MINUTE_NS],
 ]);
-const HALTED = { symbol: 6, from: 170 * MINUTE_NS, to: 185 * MINUTE_NS };
+/** The symbol whose quotes stop for a while. */
+export const HALTED = { symbol: 6, from: 170 * MINUTE_NS, to: 185 * MINUTE_NS };
 
 export interface MarketSize {
   readonly trades: number;
@@ -49,12 +49,16 @@ export interface Trades {
   readonly side: Uint8Array;
 }
 
-/** Time of day in [0, DAY_NS) with a density that is high at both ends. */
+/** How busy the day is at `x` from 0 (open) to 1 (close): high at both ends. */
+export function dayActivity(x: number): number {
+  return 0.35 + 2.6 * (x - 0.5) ** 2 + 0.9 * Math.exp(-x * 26) + 0.7 * Math.exp(-(1 - x) * 30);
+}
+
+/** Time of day in [0, DAY_NS) with that density. */
 function seasonalTime(random: Random): number {
   for (;;) {
     const x = random.uniform();
-    const density = 0.35 + 2.6 * (x - 0.5) ** 2 + 0.9 * Math.exp(-x * 26) + 0.7 * Math.exp(-(1 - x) * 30);
-    if (random.uniform() * 2.1 < density) return x * DAY_NS;
+    if (random.uniform() * 2.1 < dayActivity(x)) return x * DAY_NS;
   }
 }
 

@@ -16,7 +16,8 @@ export interface ReportData {
   readonly command: string;
   readonly executor: string;
   readonly versions: string;
-  readonly seed: number;
+  /** How the market was made, and by which seed. */
+  readonly market: string;
   readonly leftRows: number;
   readonly rightRows: number;
   readonly matched: number;
@@ -88,18 +89,18 @@ export function renderReport(data: ReportData): string {
 <main>
 <header>
 <div class="brand">FlowState</div>
-<h1>Every trade with the quote that was current at its nanosecond</h1>
+<h1>Every trade with the quote that it met</h1>
 <pre class="command"><span>$</span> ${escapeHtml(data.command)}</pre>
 </header>
 <div class="tiles">${tiles.join('')}</div>
 <div class="pair">
 ${card('Match rate per symbol', reasons, matchRateChart(data.symbols))}
-${card('Age of the matched quote', 'Trade time minus quote time, on a logarithmic axis. Never negative: no row from the future.', ageChart(data.ages, data.medianAgeNs, data.p99AgeNs))}
+${card('Age of the matched quote', 'Trade time minus quote time, on a logarithmic axis. Never negative, and never zero: the quote that a trade leaves behind, at its own nanosecond, is not the one it met.', ageChart(data.ages, data.medianAgeNs, data.p99AgeNs))}
 </div>
 ${card('Rows through time', 'One day, minute by minute. <span class="key missed-key"></span> marks trades without a match: two symbols start quoting late, one stops for a while.', timelineChart(data.timeline))}
 ${card('First rows', 'As they stand in the output file. Columns from the quote side are null where nothing matched.', rowsTable(data.header, data.rows))}
 ${card('How it was joined', 'The plan that was chosen, the statistics it was chosen by, and where the time went.', `<pre class="explain">${escapeHtml(data.explain)}</pre>`)}
-<footer>Made-up market, seed ${data.seed}; the same seed gives the same rows. ${escapeHtml(data.versions)}</footer>
+<footer>${escapeHtml(data.market)}; the same seed gives the same rows. ${escapeHtml(data.versions)}</footer>
 </main>
 </body>
 </html>

@@ -56,6 +56,8 @@ test('--verbose adds the stack', async () => {
 
 test.each([
   [['--help'], /Commands:[\s\S]*join[\s\S]*doctor[\s\S]*demo/],
+  [['book', '--help'], /simulate[\s\S]*report/],
+  [['book', 'simulate', '--help'], /--out-dir <folder>[\s\S]*--branching/],
   [['join', '--help'], /--tolerance <duration>[\s\S]*Exit codes/],
   [['--version'], /^\d+\.\d+\.\d+\n$/],
   [[], /Usage: flowstate/],

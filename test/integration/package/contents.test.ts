@@ -66,7 +66,16 @@ test('the licences of all that is in the bundled command go along, and V8 code d
 test('every file that the addon is built from is there', () => {
   const tracked = execFileSync(
     'git',
-    ['ls-files', '--cached', '--others', '--exclude-standard', 'cpp/src', 'cpp/include', 'cpp/binding'],
+    [
+      'ls-files',
+      '--cached',
+      '--others',
+      '--exclude-standard',
+      'cpp/src',
+      'cpp/include',
+      'cpp/binding',
+      'orderbook/include',
+    ],
     {
       cwd: ROOT,
       encoding: 'utf8',

@@ -1,6 +1,9 @@
 import { ageChart, formatDuration, matchRateChart } from '../../../lib/cli/demo/charts.js';
 import { DAY_NS, makeMarket, OPEN_NS, SYMBOLS } from '../../../lib/cli/demo/market.js';
+import { HALTED, LATE_SYMBOLS } from '../../../lib/cli/demo/market.js';
+import { simulateDemoMarket } from '../../../lib/cli/demo/simulated-market.js';
 import { formatClock } from '../../../lib/cli/demo/summary.js';
+import { canSimulate } from '../../../lib/orderbook/simulate.js';
 
 const SIZE = { trades: 4000, quotes: 20000, seed: 11 };
 const { trades, quotes } = makeMarket(SIZE);
@@ -54,4 +57,29 @@ test('durations and times of day as text', () => {
 test('names in charts are escaped', () => {
   expect(matchRateChart([{ symbol: '<b>&', rows: 2, matched: 1 }])).toContain('&lt;b&gt;&amp;');
   expect(ageChart([{ fromNs: 1, toNs: 10, count: 3 }], 2, 9)).toContain('<svg');
+});
+
+(canSimulate() ? describe : describe.skip)('the simulated market', () => {
+  it('has the same shape, about as many rows, and the holes in the quotes that the page speaks of', async () => {
+    const market = await simulateDemoMarket(SIZE);
+    expect(Object.keys(market.quotes).sort()).toEqual(Object.keys(quotes).sort());
+    expect(Object.keys(market.trades).sort()).toEqual(Object.keys(trades).sort());
+    expect(market.quotes.timestamp.length / SIZE.quotes).toBeGreaterThan(0.6);
+    expect(market.quotes.timestamp.length / SIZE.quotes).toBeLessThan(1.6);
+    expect(await simulateDemoMarket(SIZE)).toEqual(market);
+    for (const side of [market.trades, market.quotes]) {
+      expect(new Set(side.symbol).size).toBe(SYMBOLS.length);
+      for (let row = 0; row < side.timestamp.length; row++) {
+        expect(side.timestamp[row]! >= (row === 0 ? OPEN_NS : side.timestamp[row - 1]!)).toBe(true);
+        expect(side.timestamp[row]! < OPEN_NS + BigInt(DAY_NS)).toBe(true);
+      }
+    }
+    const { timestamp, symbol, bid, ask } = market.quotes;
+    for (let row = 0; row < timestamp.length; row++) {
+      expect(ask[row]!).toBeGreaterThan(bid[row]!);
+      const since = Number(timestamp[row]! - OPEN_NS);
+      expect(since).toBeGreaterThanOrEqual(LATE_SYMBOLS.get(symbol[row]!) ?? 0);
+      expect(symbol[row] === HALTED.symbol && since >= HALTED.from && since < HALTED.to).toBe(false);
+    }
+  });
 });
