@@ -27,6 +27,8 @@ inline constexpr std::uint8_t kEventEndOfGroup =
     1;                                             // the last event of what the venue published as one change
 inline constexpr std::uint8_t kEventSnapshot = 2;  // part of a snapshot, not of the live sequence
 inline constexpr std::uint8_t kEventNoSide = 4;    // `side` is unknown (trades of some venues)
+// `price` is not told: that of the resting order, where there is one.
+inline constexpr std::uint8_t kEventNoPrice = 8;
 
 struct Event {
   TimestampNs time_ns = 0;
