@@ -30,19 +30,22 @@ inline std::span<const std::byte> bytes_of(std::string_view text) {
 
 // `chunks`: lengths, used in turn; 0 at the end of the list means the rest.
 template <EventReader Reader>
-FeedResult run_feed(Reader& reader, std::string_view input, std::span<const std::size_t> chunks, std::size_t batch) {
+FeedResult run_feed(Reader& reader, std::string_view input, std::span<const std::size_t> chunks,
+                    std::size_t batch) {
   FeedResult result;
   std::vector<Event> events(batch);
   const auto drain = [&] {
     while (const std::size_t count = reader.next(events)) {
-      result.events.insert(result.events.end(), events.begin(), events.begin() + static_cast<std::ptrdiff_t>(count));
+      result.events.insert(result.events.end(), events.begin(),
+                           events.begin() + static_cast<std::ptrdiff_t>(count));
     }
   };
   std::size_t turn = 0;
   while (!input.empty()) {
     const std::size_t wanted = chunks.empty() ? input.size() : chunks[turn++ % chunks.size()];
     // A copy of its own, so that a sanitizer sees every byte read beyond the chunk.
-    const std::vector<char> chunk(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(std::min(wanted, input.size())));
+    const std::vector<char> chunk(
+        input.begin(), input.begin() + static_cast<std::ptrdiff_t>(std::min(wanted, input.size())));
     input.remove_prefix(chunk.size());
     reader.feed(bytes_of({chunk.data(), chunk.size()}));
     drain();

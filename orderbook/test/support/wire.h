@@ -49,10 +49,24 @@ struct DbnRecord {
 };
 
 inline std::string dbn_record(const DbnRecord& r, unsigned rtype = 0xA0, unsigned extra = 0) {
-  return Wire().le(14 + extra / 4, 1).le(rtype, 1).le(1, 2).le(r.instrument, 4).le(r.ts_event, 8).le(r.order_id, 8)
-      .le(static_cast<std::uint64_t>(r.price), 8).le(r.size, 4).le(r.flags, 1).le(0, 1)
-      .text({&r.action, 1}, 1).text({&r.side, 1}, 1).le(r.ts_recv, 8).le(0, 4).le(r.sequence, 4)
-      .text("", extra, '\0').bytes();
+  return Wire()
+      .le(14 + extra / 4, 1)
+      .le(rtype, 1)
+      .le(1, 2)
+      .le(r.instrument, 4)
+      .le(r.ts_event, 8)
+      .le(r.order_id, 8)
+      .le(static_cast<std::uint64_t>(r.price), 8)
+      .le(r.size, 4)
+      .le(r.flags, 1)
+      .le(0, 1)
+      .text({&r.action, 1}, 1)
+      .text({&r.side, 1}, 1)
+      .le(r.ts_recv, 8)
+      .le(0, 4)
+      .le(r.sequence, 4)
+      .text("", extra, '\0')
+      .bytes();
 }
 
 // A header that maps ESH4 to instrument 7.

@@ -23,7 +23,7 @@ class TopLevels {
   }
 
   void change(const DepthLevel& level) noexcept {
-    if (needs_refill_) return;
+    if (needs_refill_) return mark(0, levels_.size());  // the ranks are not known any more
     std::size_t rank = 0;
     while (rank < count_ && is_better(levels_[rank].price, level.price)) ++rank;
     const std::size_t most = levels_.size();
