@@ -108,7 +108,7 @@ double ticks_per_ns() {
 }
 
 // One contender on one workload. `Engine` is made anew for each run; the warm part is outside the clock.
-template <class Engine, bool kIsFeed, bool kScatters>
+template <class Engine, bool kIsFeed, bool kIsBatch>
 class Contender {
  public:
   Contender(const Workload& work, const std::vector<Event>& warm, const std::vector<Event>& feed)
@@ -139,18 +139,24 @@ class Contender {
     answer.filled = engine.filled;
     row.mib = static_cast<double>(engine.bytes()) / (1 << 20);
     row.is_right = answer == work_.answer && engine.refused == 0;
+    if constexpr (kIsBatch) row.is_right = row.is_right && batches_agree(engine);
     return row.is_right;
   }
 
   void time() {
     auto engine = warmed();
     const double start = cpu_ns();
-    each([&](const auto& item) { one(*engine, item); });
+    if constexpr (kIsBatch) {
+      engine->events(feed_);
+    } else {
+      each([&](const auto& item) { one(*engine, item); });
+    }
     row.ns = std::min(row.ns, (cpu_ns() - start) / static_cast<double>(count()));
     time_queries(*engine);
   }
 
   void latencies(double cost, double per_ns) {
+    if (kIsBatch) return;  // one call is many events
     auto engine = warmed();
     std::vector<std::uint32_t> ticks;
     ticks.reserve(count());
@@ -175,6 +181,17 @@ class Contender {
   Row row;
 
  private:
+  // Applied in batches the feed must end in the levels that it gave one by one.
+  bool batches_agree(Engine& single) {
+    auto engine = warmed();
+    engine->events(feed_);
+    std::vector<DepthLevel> a(1000), b(1000), c(1000), d(1000);
+    for (std::size_t book = 0; book < work_.shape.books; ++book) {
+      if (single.depth(book, a, b) != engine->depth(book, c, d) || a != c || b != d) return false;
+    }
+    return engine->refused == 0;
+  }
+
   static void one(Engine& engine, const Message& m) { engine.message(m); }
   static void one(Engine& engine, const Event& e) { engine.event(e); }
 
@@ -247,15 +264,12 @@ Named named(std::string name, const std::shared_ptr<C>& c) {
           [c](double cost, double per_ns) { c->latencies(cost, per_ns); }, &c->row};
 }
 
-using Hashed1 = OrderBook;
-using HashedN = OrderBookArena<>;
-
 template <bool kIsFeed>
 std::vector<Named> contenders(const Workload& work, const std::vector<Event>& scattered_warm,
                               const std::vector<Event>& scattered_feed) {
   std::vector<Named> all;
-  const auto add = [&]<class Engine, bool kScatters>(const char* name) {
-    all.push_back(named(name, std::make_shared<Contender<Engine, kIsFeed, kScatters>>(
+  const auto add = [&]<class Engine, bool kScatters, bool kIsBatch = false>(const char* name) {
+    all.push_back(named(name, std::make_shared<Contender<Engine, kIsFeed, kIsBatch>>(
                                   work, kScatters ? scattered_warm : work.feed_warm,
                                   kScatters ? scattered_feed : work.feed)));
   };
@@ -266,6 +280,10 @@ std::vector<Named> contenders(const Workload& work, const std::vector<Event>& sc
     if constexpr (kIsFeed) {
       add.template operator()<Ours<DenseLevelBook, false>, false>("level only, dense ids");
       add.template operator()<Ours<LevelBook, true>, true>("level only, hashed ids");
+      add.template operator()<Ours<DenseOrderBook, false>, false, true>("FIFO, dense ids, batches");
+      add.template operator()<Ours<OrderBook, true>, true, true>("FIFO, hashed ids, batches");
+      add.template operator()<Ours<DenseLevelBook, false>, false, true>("level only, dense ids, batches");
+      add.template operator()<Ours<LevelBook, true>, true, true>("level only, hashed ids, batches");
     }
   } else {
     add.template operator()<Ours<DenseOrderBookArena<>, false>, false>("FIFO, dense ids");
@@ -273,6 +291,11 @@ std::vector<Named> contenders(const Workload& work, const std::vector<Event>& sc
     if constexpr (kIsFeed) {
       add.template operator()<Ours<DenseLevelBookArena<>, false>, false>("level only, dense ids");
       add.template operator()<Ours<LevelBookArena<>, true>, true>("level only, hashed ids");
+      add.template operator()<Ours<DenseOrderBookArena<>, false>, false, true>("FIFO, dense ids, batches");
+      add.template operator()<Ours<OrderBookArena<>, true>, true, true>("FIFO, hashed ids, batches");
+      add.template operator()<Ours<DenseLevelBookArena<>, false>, false, true>(
+          "level only, dense ids, batches");
+      add.template operator()<Ours<LevelBookArena<>, true>, true, true>("level only, hashed ids, batches");
     }
   }
   return all;

@@ -59,6 +59,13 @@ class Ours {
     }
   }
 
+  // The feed as batches of 4,096.
+  void events(std::span<const Event> all) {
+    for (std::size_t i = 0; i < all.size(); i += 4096) {
+      refused += books_.apply_all(all.subspan(i, std::min<std::size_t>(4096, all.size() - i)));
+    }
+  }
+
   Bbo bbo(std::size_t book) {
     if constexpr (kIsArena) {
       return books_[static_cast<BookNumber>(book)].bbo();

@@ -33,7 +33,8 @@ class ByteSource {
 };
 
 template <class Q, template <class> class I, class L>
-void run(ByteSource& source, const support::CommandMix& mix, BookOptions options, const naive::Settings& settings) {
+void run(ByteSource& source, const support::CommandMix& mix, BookOptions options,
+         const naive::Settings& settings) {
   options.books = mix.books;
   options.expected_orders = 8;
   options.expected_ids = 8;

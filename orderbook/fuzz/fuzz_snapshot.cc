@@ -46,6 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check<DenseOrderBook>(bytes, options);
   check<LevelBook>(bytes, options);
   check<PriceBook>(bytes, options);
-  if (OrderBook book(options); book.restore(std::as_bytes(std::span(data, size))) == SnapshotError::kNone) std::abort();
+  if (OrderBook book(options); book.restore(std::as_bytes(std::span(data, size))) == SnapshotError::kNone)
+    std::abort();
   return 0;
 }

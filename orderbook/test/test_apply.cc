@@ -1,11 +1,13 @@
 // Replay: what each event does, and what is refused.
+#include "support/commands.h"
 #include "support/fixture.h"
 
 using namespace support;
 
 namespace {
 
-Event event(EventKind kind, OrderId id, Side side, std::int64_t price, Quantity quantity, OrderId new_id = 0) {
+Event event(EventKind kind, OrderId id, Side side, std::int64_t price, Quantity quantity,
+            OrderId new_id = 0) {
   Event e;
   e.kind = kind;
   e.order_id = id;
@@ -120,7 +122,8 @@ TEMPLATE_TEST_CASE("events of orders change queues and levels", "", BasicReplayB
 
 TEST_CASE("a smaller modify at the same price keeps the place and a larger one loses it") {
   ReplayBook book;
-  for (OrderId id = 1; id <= 3; ++id) REQUIRE(book.apply(event(EventKind::kAdd, id, kBuy, 100, 10)) == Reject::kNone);
+  for (OrderId id = 1; id <= 3; ++id)
+    REQUIRE(book.apply(event(EventKind::kAdd, id, kBuy, 100, 10)) == Reject::kNone);
   CHECK(book.apply(event(EventKind::kModify, 1, kBuy, 100, 4)) == Reject::kNone);
   CHECK(book.queue_position(1)->orders_ahead == 0);
   CHECK(book.apply(event(EventKind::kModify, 2, kBuy, 100, 11)) == Reject::kNone);
@@ -198,6 +201,42 @@ TEST_CASE("a dense book refuses ids beyond its range and a hashed one takes them
   refused(dense, event(EventKind::kReplace, 1000, kBuy, 1, 1, 1001), Reject::kBadId);
   refused(dense, event(EventKind::kDelete, ~0ull, kBuy, 1, 1), Reject::kUnknownId);
   CHECK(hashed.apply(event(EventKind::kAdd, ~0ull, kBuy, 1, 1)) == Reject::kNone);
-  CHECK(hashed.apply(event(EventKind::kAdd, 0, kBuy, 1, 1)) == Reject::kNone);  // zero is an id like any other
+  CHECK(hashed.apply(event(EventKind::kAdd, 0, kBuy, 1, 1)) ==
+        Reject::kNone);  // zero is an id like any other
   CHECK(hashed.find(0)->quantity == 1);
+}
+
+TEMPLATE_TEST_CASE("events applied as a batch do what they do one by one", "", OrderBookArena<Recorder>,
+                   DenseOrderBookArena<Recorder>, LevelBookArena<Recorder>) {
+  BookOptions options;
+  options.books = 3;
+  options.expected_orders = 16;
+  options.prefault = true;
+  const OrderId resting = GENERATE(OrderId{0}, OrderId{30'000});  // without and with fetching ahead
+  TestType batch(options);
+  TestType single(options);
+  RandomSource source(5);
+  CommandMix mix;
+  mix.books = 3;
+  CommandGenerator generator(source, mix);
+  std::vector<Event> events;
+  for (OrderId id = 0; id < resting; ++id) {
+    events.push_back(event(EventKind::kAdd, 1'000'000 + id, kBuy, -static_cast<std::int64_t>(id % 100), 5));
+  }
+  while (events.size() < resting + 20'000) {
+    const Command c = generator.next();
+    if (c.kind != CommandKind::kApply) continue;
+    events.push_back(c.event);
+    events.back().instrument = c.book;
+  }
+  events.push_back(event(EventKind::kDelete, 1, kBuy, 0, 0));
+  events.back().instrument = 3;  // no such book
+  std::size_t refused = 0;
+  for (const Event& e : events) refused += single.apply(e.instrument, e) != Reject::kNone;
+  const std::span all(events);
+  CHECK(batch.apply_all(all.first(resting + 7001)) + batch.apply_all(all.subspan(resting + 7001)) == refused);
+  CHECK(batch.listener().rejects.size() == refused);
+  for (BookNumber book = 0; book < 3; ++book) CHECK(batch[book].checksum() == single[book].checksum());
+  CHECK(refused > 100);
+  CHECK(batch.check_invariants() == "");
 }

@@ -30,6 +30,14 @@ void compare(C& levels, const std::map<LevelKey, LevelId>& want) {
     id = levels.next_worse(0, at->first);
   }
   REQUIRE(at == want.rend());
+  at = want.rbegin();
+  levels.walk(0, [&](LevelId id) {
+    REQUIRE(at != want.rend());
+    REQUIRE(id == at->second);
+    ++at;
+    return true;
+  });
+  REQUIRE(at == want.rend());
 }
 
 }  // namespace
@@ -202,7 +210,8 @@ TEST_CASE("level feeds and feeds without ids agree with a map of levels") {
   for (int i = 0; i < 100'000; ++i) {
     Event e;
     e.side = random.next() % 2 == 0 ? Side::kBuy : Side::kSell;
-    e.price = Price{static_cast<std::int64_t>(random.next() % 64 + (random.next() % 50 == 0 ? 100'000 : 0)) + i / 500};
+    e.price = Price{static_cast<std::int64_t>(random.next() % 64 + (random.next() % 50 == 0 ? 100'000 : 0)) +
+                    i / 500};
     e.quantity = random.next() % 3 == 0 ? 0 : random.next() % 1000;
     auto& levels = want[static_cast<std::size_t>(e.side)];
     const auto at = levels.find(e.price.ticks);

@@ -155,7 +155,8 @@ TEST_CASE("a quantity of zero is refused") {
 
 TEST_CASE("a quantity above what an order can hold is refused, and the largest is not") {
   Fixture f;
-  f.refused(Reject::kQuantityTooLarge, [&] { return f.book.add_order(limit_order(1, Side::kBuy, {9}, 1ull << 32)); });
+  f.refused(Reject::kQuantityTooLarge,
+            [&] { return f.book.add_order(limit_order(1, Side::kBuy, {9}, 1ull << 32)); });
   CHECK(f.buy(1, 9, 0xFFFFFFFF).ok());
   CHECK(f.buy(2, 9, 0xFFFFFFFF).ok());
   CHECK(f.book.bbo().bid_quantity == 2ull * 0xFFFFFFFF);

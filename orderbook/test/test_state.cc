@@ -27,7 +27,8 @@ void reseal(std::vector<std::byte>& bytes) {
   detail::Digest digest;
   detail::WordReader in(bytes);
   for (std::size_t i = 0; i + 8 < bytes.size(); i += 8) digest.add(in.next());
-  for (std::size_t i = 0; i < 8; ++i) bytes[bytes.size() - 8 + i] = static_cast<std::byte>(digest.value() >> 8 * i);
+  for (std::size_t i = 0; i < 8; ++i)
+    bytes[bytes.size() - 8 + i] = static_cast<std::byte>(digest.value() >> 8 * i);
 }
 
 }  // namespace
@@ -165,7 +166,9 @@ TEST_CASE("hostile snapshots with a right checksum give an error or a sound book
   for (int i = 0; i < 4000; ++i) {
     auto hostile = bytes;
     const std::size_t word = 2 + random.next() % (bytes.size() / 8 - 3);
-    const std::uint64_t value = i % 3 == 0 ? random.next() : i % 3 == 1 ? random.next() % 8 : ~std::uint64_t{0} - i % 5;
+    const std::uint64_t value = i % 3 == 0   ? random.next()
+                                : i % 3 == 1 ? random.next() % 8
+                                             : ~std::uint64_t{0} - i % 5;
     for (std::size_t k = 0; k < 8; ++k) hostile[word * 8 + k] = static_cast<std::byte>(value >> 8 * k);
     reseal(hostile);
     OrderBook other;

@@ -87,6 +87,12 @@ class BookSurface {
   // kMixedLevel, kPendingStop, kCrossed, kFull.
   Reject apply(const Event& event) { return detail::Replayer(store()).apply(number(), event); }
 
+  // The same for many, in order; refused ones are told to the listener, counted, and passed over. Returns how many were
+  // refused. Faster than one by one where the live orders do not fit the L2 cache: it fetches ahead.
+  std::size_t apply_all(std::span<const Event> events) {
+    return detail::Replayer(store()).apply_all(events, [book = number()](const Event&) { return book; });
+  }
+
   // Both sides and all stops leave; statistics go on. O(orders), O(id index) without a queue.
   void clear() { detail::Replayer(store()).clear(number()); }
 
@@ -214,6 +220,11 @@ class BookArena {
     if (book >= size()) [[unlikely]]
       return detail::Replayer(store_).refuse(book, event, Reject::kBadBook);
     return detail::Replayer(store_).apply(book, event);
+  }
+
+  // A feed of many books, in order: Event::instrument is the book's number. See BookSurface::apply_all.
+  std::size_t apply_all(std::span<const Event> events) {
+    return detail::Replayer(store_).apply_all(events, [](const Event& event) { return event.instrument; });
   }
 
   // By id alone, whichever book the order is in.

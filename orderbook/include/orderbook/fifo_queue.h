@@ -119,6 +119,12 @@ class FifoQueue {
   [[nodiscard]] Details& details(NodeId id) noexcept { return details_[id]; }
   [[nodiscard]] const Details& details(NodeId id) const noexcept { return details_[id]; }
 
+  void prefetch(Record record) const noexcept { detail::prefetch(&nodes_[record.node]); }
+  void prefetch_neighbours(Record record) const noexcept {
+    detail::prefetch(&nodes_[nodes_[record.node].prev]);
+    detail::prefetch(&nodes_[nodes_[record.node].next]);
+  }
+
   void prefault() noexcept {
     nodes_.prefault();
     details_.prefault();

@@ -91,6 +91,32 @@ class LadderLevels {
     LevelKey found = 0;
     return worse(ladder, key, found);
   }
+  // In the window a walk reads the words of the bitmap from the best downwards and around the end of the ring, until it
+  // has met all levels.
+  template <class F>
+  void walk(LadderIndex ladder, F&& visit) const {
+    const Ladder& l = ladders_[ladder];
+    if (l.inside != l.levels) {
+      LevelKey key = l.best_key;
+      for (LevelId id = l.best; id != 0 && visit(id); id = worse(ladder, key, key)) continue;
+      return;
+    }
+    const detail::Bitmap map = bitmap(ladder);
+    const LevelId* slots = slots_.data() + (ladder << shift_);
+    std::uint32_t from = index(l.best_key);
+    for (std::uint32_t left = l.levels; left != 0;) {
+      std::uint64_t bits = map.word_up_to(from);
+      const std::uint32_t base = from & ~std::uint32_t{63};
+      for (; bits != 0 && left != 0; --left) {
+        const std::uint32_t bit = detail::Bitmap::highest(bits);
+        bits ^= std::uint64_t{1} << bit;
+        if (!visit(slots[base + bit])) return;
+      }
+      if (left == 0) return;
+      from = base == 0 ? detail::Bitmap::kNone : map.at_or_below(base - 1);
+      if (from == detail::Bitmap::kNone) from = map.at_or_below(window_ - 1);
+    }
+  }
   [[nodiscard]] std::size_t size(LadderIndex ladder) const noexcept { return ladders_[ladder].levels; }
   [[nodiscard]] std::size_t bytes() const noexcept {
     std::size_t outside = 0;

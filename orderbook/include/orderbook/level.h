@@ -57,6 +57,7 @@ concept LevelContainer = std::constructible_from<C, const BookOptions&, std::siz
                            {
                              k.next_worse(ladder, key)
                              } -> std::same_as<LevelId>;  // of a key that is there; 0: that was the last
+                           k.walk(ladder, [](LevelId) { return true; });  // from the best, until told to stop
                            { k.size(ladder) } noexcept -> std::same_as<std::size_t>;
                            { k.check(ladder) } -> std::same_as<std::string>;  // empty, or the first violation
                            { k.bytes() } noexcept -> std::same_as<std::size_t>;
@@ -93,6 +94,7 @@ class LevelPool {
     free_ = id;
   }
 
+  void prefetch(LevelId id) const noexcept { detail::prefetch(&levels_[id]); }
   void prefault() noexcept { levels_.prefault(); }
   [[nodiscard]] std::size_t bytes() const noexcept { return levels_.bytes(); }
 

@@ -46,6 +46,8 @@ class LevelOnly {
     --level.orders;
   }
 
+  void prefetch(Record) const noexcept {}
+  void prefetch_neighbours(Record) const noexcept {}
   void prefault() noexcept {}
   [[nodiscard]] std::size_t bytes() const noexcept { return 0; }
 };

@@ -60,6 +60,8 @@ concept QueuePolicy =
       { q.reduce(record, level, quantity) } noexcept -> std::same_as<void>;  // by less than it shows
       { q.remove(record, level) } noexcept -> std::same_as<void>;
       { k.bytes() } noexcept -> std::same_as<std::size_t>;
+      { k.prefetch(record) } noexcept -> std::same_as<void>;             // hints: the order,
+      { k.prefetch_neighbours(record) } noexcept -> std::same_as<void>;  // what removing it will touch
       { q.prefault() } noexcept -> std::same_as<void>;
     };
 

@@ -37,6 +37,11 @@ class TreeLevels {
     auto at = ladders_[ladder].lower_bound(key);
     return at == ladders_[ladder].begin() ? 0 : (--at)->second;
   }
+  template <class F>
+  void walk(LadderIndex ladder, F&& visit) const {
+    for (auto at = ladders_[ladder].rbegin(); at != ladders_[ladder].rend() && visit(at->second); ++at)
+      continue;
+  }
   [[nodiscard]] std::size_t size(LadderIndex ladder) const noexcept { return ladders_[ladder].size(); }
   [[nodiscard]] std::string check(LadderIndex) const { return {}; }
   [[nodiscard]] std::size_t bytes() const noexcept {

@@ -35,10 +35,18 @@ class Bitmap {
 
   [[nodiscard]] bool test(std::uint32_t slot) const noexcept { return (leaf_[slot >> 6] & bit(slot)) != 0; }
 
+  // The members of a slot's word that are not above the slot.
+  [[nodiscard]] std::uint64_t word_up_to(std::uint32_t slot) const noexcept {
+    return leaf_[slot >> 6] & (~std::uint64_t{0} >> (63 - (slot & 63)));
+  }
+  [[nodiscard]] static constexpr std::uint32_t highest(std::uint64_t bits) noexcept {
+    return 63 - static_cast<std::uint32_t>(std::countl_zero(bits));
+  }
+
   // The highest member <= slot, or kNone.
   [[nodiscard]] std::uint32_t at_or_below(std::uint32_t slot) const noexcept {
     std::uint32_t word = slot >> 6;
-    std::uint64_t bits = leaf_[word] & (~std::uint64_t{0} >> (63 - (slot & 63)));
+    std::uint64_t bits = word_up_to(slot);
     if (bits != 0) return (word << 6) + highest(bits);
     std::uint32_t group = word >> 6;
     bits = mid_[group] & (bit(word) - 1);
@@ -57,9 +65,6 @@ class Bitmap {
   static constexpr std::size_t mid_words(std::uint32_t slots) noexcept { return (slots / 64 + 63) / 64; }
   static constexpr std::uint64_t bit(std::uint32_t index) noexcept {
     return std::uint64_t{1} << (index & 63);
-  }
-  static constexpr std::uint32_t highest(std::uint64_t bits) noexcept {
-    return 63 - static_cast<std::uint32_t>(std::countl_zero(bits));
   }
 
   std::uint64_t* leaf_;

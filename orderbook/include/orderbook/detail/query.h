@@ -29,23 +29,22 @@ class Query {
 
   std::size_t depth(BookNumber book, Side side, std::span<DepthLevel> out) const noexcept {
     std::size_t count = 0;
-    const LadderIndex at = S::ladder(book, side);
-    for (LevelId id = count < out.size() ? s_.ladders.best(at) : 0; id != 0;) {
+    if (out.empty()) return 0;
+    s_.ladders.walk(S::ladder(book, side), [&](LevelId id) {
       const Level& level = s_.levels[id];
-      out[count++] = DepthLevel{price_of(side, level.key), level.quantity, level.orders};
-      if (count == out.size()) break;
-      id = s_.ladders.next_worse(at, level.key);
-    }
+      out[count] = DepthLevel{price_of(side, level.key), level.quantity, level.orders};
+      return ++count != out.size();
+    });
     return count;
   }
 
   template <class F>
   void for_each_level(BookNumber book, Side side, F&& visit) const {
-    const LadderIndex at = S::ladder(book, side);
-    for (LevelId id = s_.ladders.best(at); id != 0; id = s_.ladders.next_worse(at, s_.levels[id].key)) {
+    s_.ladders.walk(S::ladder(book, side), [&](LevelId id) {
       const Level& level = s_.levels[id];
       visit(DepthLevel{price_of(side, level.key), level.quantity, level.orders});
-    }
+      return true;
+    });
   }
 
   template <class F>

@@ -2,6 +2,7 @@
 // in full before it changes anything.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "orderbook/detail/compiler.h"
@@ -20,6 +21,31 @@ class Replayer {
     if (why != Reject::kNone) [[unlikely]]
       refuse(book, event, why);
     return why;
+  }
+
+  // One after another, book_of(event) says where. Returns how many were refused. Once the live orders have outgrown the L2
+  // cache, what later events will read is fetched ahead in three steps, each needing what the one before brought: the
+  // id's slot, the order, its neighbours and level. Below that size fetching ahead only costs.
+  template <class BookOf>
+  std::size_t apply_all(std::span<const Event> events, BookOf&& book_of) {
+    constexpr std::size_t kSlot = 24, kOrder = 16, kNeighbours = 8;
+    std::size_t refused = 0;
+    const bool fetches = S::kHasIds && s_.ids.size() > kFetchAheadFrom;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      if (fetches && i + kSlot < events.size()) {
+        s_.ids.prefetch(events[i + kSlot].order_id);
+        if (const auto* record = s_.ids.find(events[i + kOrder].order_id)) s_.queue.prefetch(*record);
+        if (const auto* record = s_.ids.find(events[i + kNeighbours].order_id)) {
+          s_.queue.prefetch_neighbours(*record);
+          s_.levels.prefetch(s_.queue.level_of(*record));
+        }
+      }
+      const Event& event = events[i];
+      const BookNumber book = book_of(event);
+      const Reject why = book < s_.books.size() ? apply(book, event) : refuse(book, event, Reject::kBadBook);
+      refused += why != Reject::kNone;
+    }
+    return refused;
   }
 
   // Every order and level of the book leaves. O(orders) with a FIFO, O(id index) without.
@@ -68,6 +94,8 @@ class Replayer {
   }
 
  private:
+  static constexpr std::size_t kFetchAheadFrom = 20'000;  // orders of some 50 bytes, index and level included
+
   void remove_front(Level& level) {
     const OrderId order = s_.queue.details(level.head).id;
     erase(order, s_.ids.find(order), level.book(), CancelReason::kRequested);

@@ -168,7 +168,6 @@ class SnapshotReader {
     } else if constexpr (S::kHasIds) {
       read_records(in);
     }
-    if (in.is_over()) return SnapshotError::kTruncated;
     if (!is_good_ || is_crossed()) return SnapshotError::kBadContent;
     if (!in.is_at_end()) return SnapshotError::kTruncated;
     return check_ids();

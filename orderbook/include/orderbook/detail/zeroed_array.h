@@ -26,11 +26,13 @@ class ZeroedArray {
   ZeroedArray(ZeroedArray&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)),
         block_(std::exchange(other.block_, nullptr)),
-        size_(std::exchange(other.size_, 0)) {}
+        size_(std::exchange(other.size_, 0)),
+        is_resident_(other.is_resident_) {}
   ZeroedArray& operator=(ZeroedArray&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(block_, other.block_);
     std::swap(size_, other.size_);
+    std::swap(is_resident_, other.is_resident_);
     return *this;
   }
   ~ZeroedArray() { std::free(block_); }
@@ -50,6 +52,7 @@ class ZeroedArray {
     if (block == nullptr) throw std::bad_alloc();
     const auto address = reinterpret_cast<std::uintptr_t>(block);
     T* data = reinterpret_cast<T*>(static_cast<std::byte*>(block) + (kLine - address % kLine) % kLine);
+    if (is_resident_) make_resident(data, size);
     if (size_ != 0) std::memcpy(static_cast<void*>(data), data_, size_ * sizeof(T));
     std::free(block_);
     block_ = block;
@@ -57,17 +60,28 @@ class ZeroedArray {
     size_ = size;
   }
 
-  // Writes a zero to each page, so that the page faults are taken now. Only before anything is stored.
+  // Takes the page faults now, with huge pages where the system has them, and again when it grows. Only before anything
+  // is stored.
   void prefault() noexcept {
-    volatile auto* bytes_of = reinterpret_cast<volatile unsigned char*>(data_);
-    for (std::size_t i = 0; i < size_ * sizeof(T); i += 4096) bytes_of[i] = 0;
+    is_resident_ = true;
+    make_resident(data_, size_);
   }
 
  private:
   static constexpr std::size_t kLine = 64;
+  static constexpr std::size_t kHugeFrom = std::size_t{1}
+                                           << 20;  // smaller arrays would waste most of a huge page
+
+  static void make_resident(T* data, std::size_t size) noexcept {
+    if (size * sizeof(T) >= kHugeFrom) advise_huge_pages(data, size * sizeof(T));
+    volatile auto* bytes_of = reinterpret_cast<volatile unsigned char*>(data);
+    for (std::size_t i = 0; i < size * sizeof(T); i += 4096) bytes_of[i] = 0;
+  }
+
   T* data_ = nullptr;
   void* block_ = nullptr;
   std::size_t size_ = 0;
+  bool is_resident_ = false;
 };
 
 }  // namespace orderbook::detail
