@@ -60,3 +60,43 @@ export type {
   WriteOptions,
   WriteResult,
 } from './storage/index.js';
+export { OrderBook } from './orderbook/order-book.js';
+export type { BatchResult, CommandBatch } from './orderbook/batch.js';
+export {
+  CANCEL_REASONS,
+  type CancelReason,
+  COMMAND_KINDS,
+  type CommandKind,
+  ORDER_STATES,
+  ORDER_TYPES,
+  type OrderState,
+  type OrderType,
+  POST_ONLY,
+  type PostOnly,
+  type RejectReason,
+  REJECTS,
+  SELF_TRADE,
+  type SelfTrade,
+  type Side,
+  SIDES,
+  type TimeInForce,
+  TIMES_IN_FORCE,
+} from './orderbook/names.js';
+export type { PriceLike, Whole } from './orderbook/numbers.js';
+export type { OrderBookOptions } from './orderbook/options.js';
+export type {
+  Accepted,
+  Bbo,
+  BookStats,
+  ChangeRequest,
+  DepthLevel,
+  Fill,
+  LevelDeltas,
+  OrderRequest,
+  OrderResult,
+  QueuePosition,
+  Rejected,
+  Removal,
+  ReplaceRequest,
+  RestingOrder,
+} from './orderbook/types.js';

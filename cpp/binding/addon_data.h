@@ -24,5 +24,6 @@ AddonData& data_of(Napi::Env env);
 
 void register_join(Napi::Env env, Napi::Object exports);
 void register_io(Napi::Env env, Napi::Object exports);
+void register_book(Napi::Env env, Napi::Object exports);
 
 }  // namespace flowstate::binding

@@ -7,6 +7,8 @@
  */
 import addonLoader from '#addon';
 
+import type { NativeBook, NativeBookOptions, NativeCommandResults, NativeCommands } from './native-book.js';
+
 /** Physical column layouts; the numbers are `ColumnType` in `cpp/include/flowstate/column.h`. */
 export const NativeType = {
   Int8: 0,
@@ -302,6 +304,20 @@ export interface NativeAddon {
   joinSync(request: NativeJoinRequest): NativeJoinResult;
   join(request: NativeJoinRequest): NativeTask<NativeJoinResult>;
   timeExtent(time: NativeTime): NativeTimeExtent;
+  bookOpen(options: NativeBookOptions): NativeBook;
+  bookApply(book: NativeBook, commands: NativeCommands): NativeCommandResults;
+  bookMassCancel(book: NativeBook, owner: number | null, side: number | null): number;
+  /** Words: see `cpp/binding/orderbook_binding.cc`. So are the next four. */
+  bookDepth(book: NativeBook, side: number, levels: number): ArrayBuffer;
+  bookOrders(book: NativeBook, side: number, stops: boolean): ArrayBuffer;
+  bookFind(book: NativeBook, id: bigint): ArrayBuffer;
+  bookQueue(book: NativeBook, id: bigint): ArrayBuffer;
+  bookStats(book: NativeBook): ArrayBuffer;
+  bookTakeDeltas(book: NativeBook): ArrayBuffer;
+  bookChecksum(book: NativeBook, levelsOnly: boolean): bigint;
+  bookSnapshot(book: NativeBook): ArrayBuffer;
+  bookRestore(book: NativeBook, bytes: ArrayBufferView): void;
+  bookClose(book: NativeBook): void;
 }
 
 export interface AddonLoad {
