@@ -100,3 +100,7 @@ export type {
   ReplaceRequest,
   RestingOrder,
 } from './orderbook/types.js';
+export { EVENT_KINDS, type EventKind } from './orderbook/names.js';
+export { type BookReplay, type FeedSource, replayBook } from './orderbook/replay/replay-book.js';
+export type { BookFeature, FeedFormat, ReplayBookOptions, SampleTimes } from './orderbook/replay/options.js';
+export type { ReplayStats, SequenceGap } from './orderbook/replay/stats.js';

@@ -106,6 +106,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_join(env, exports);
   register_io(env, exports);
   register_book(env, exports);
+  register_book_replay(env, exports);
   return exports;
 }
 

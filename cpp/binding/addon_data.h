@@ -25,5 +25,6 @@ AddonData& data_of(Napi::Env env);
 void register_join(Napi::Env env, Napi::Object exports);
 void register_io(Napi::Env env, Napi::Object exports);
 void register_book(Napi::Env env, Napi::Object exports);
+void register_book_replay(Napi::Env env, Napi::Object exports);
 
 }  // namespace flowstate::binding

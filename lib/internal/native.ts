@@ -8,6 +8,13 @@
 import addonLoader from '#addon';
 
 import type { NativeBook, NativeBookOptions, NativeCommandResults, NativeCommands } from './native-book.js';
+import type {
+  NativeEventColumns,
+  NativeFeatureBatch,
+  NativeReplay,
+  NativeReplayOptions,
+  NativeReplayStats,
+} from './native-replay.js';
 
 /** Physical column layouts; the numbers are `ColumnType` in `cpp/include/flowstate/column.h`. */
 export const NativeType = {
@@ -318,6 +325,15 @@ export interface NativeAddon {
   bookSnapshot(book: NativeBook): ArrayBuffer;
   bookRestore(book: NativeBook, bytes: ArrayBufferView): void;
   bookClose(book: NativeBook): void;
+  replayOpen(options: NativeReplayOptions): NativeReplay;
+  /** Input is copied. Only at the beginning and when `replayRun` has asked for it. */
+  replayFeed(replay: NativeReplay, bytes: Uint8Array): void;
+  replayFeedColumns(replay: NativeReplay, columns: NativeEventColumns): void;
+  replayFinish(replay: NativeReplay): void;
+  replayRun(replay: NativeReplay): NativeTask<NativeFeatureBatch>;
+  replayStats(replay: NativeReplay): NativeReplayStats;
+  replaySymbols(replay: NativeReplay): string[];
+  replayClose(replay: NativeReplay): void;
 }
 
 export interface AddonLoad {
