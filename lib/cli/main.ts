@@ -6,6 +6,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { createError } from '../errors/from-native.js';
 import { ArgumentError, type FlowStateError } from '../errors/errors.js';
 import { addJoinOptions, type JoinFlags } from './join-flags.js';
+import { registerBook } from './book-command.js';
 import { didYouMean } from '../internal/suggest.js';
 import { EXIT_OK, exitCodeOf, reportError } from './report-error.js';
 
@@ -40,7 +41,8 @@ function buildProgram(version: () => string): Command {
       const { runDemo } = await import('./demo-command.js');
       await runDemo(flags);
     });
-  for (const command of [program, ...program.commands]) {
+  registerBook(program);
+  for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])]) {
     command
       .exitOverride()
       .configureOutput({ writeErr: () => undefined })
@@ -58,8 +60,10 @@ function parseCount(text: string): number {
 
 /** The library's error for what commander found wrong. */
 function usageError(error: CommanderError, program: Command, argv: readonly string[]): FlowStateError {
-  const command = program.commands.find((each) => argv.includes(each.name()));
-  const where = command === undefined ? 'flowstate' : `flowstate ${command.name()}`;
+  const top = program.commands.find((each) => argv.includes(each.name()));
+  const nested = top?.commands.find((each) => argv.includes(each.name()));
+  const command = nested ?? top;
+  const where = ['flowstate', top?.name(), nested?.name()].filter((name) => name !== undefined).join(' ');
   const quoted = /'([^']*)'/.exec(error.message)?.[1] ?? '';
   if (error.code === 'commander.unknownOption') {
     const known = (command ?? program).options.map((option) => option.long ?? '');
