@@ -1,8 +1,12 @@
-// Typed columns out of a request object, for the order book's batches.
+// What the order book's bindings share: typed columns out of a request object, and the count of living objects.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "binding/marshal.h"
 #include "flowstate/error.h"
@@ -21,6 +25,16 @@ std::span<const T> column_span(const Napi::Object& object, const char* key) {
                                        "-byte values was expected");
   }
   return {reinterpret_cast<const T*>(bytes.data), bytes.size / sizeof(T)};
+}
+
+// Counts the object in `live` until it is destroyed, on whatever thread that is.
+template <typename T>
+std::shared_ptr<T> counted(std::unique_ptr<T> object, std::shared_ptr<std::atomic<std::int64_t>> live) {
+  ++*live;
+  return std::shared_ptr<T>(object.release(), [live = std::move(live)](T* held) {
+    delete held;
+    --*live;
+  });
 }
 
 }  // namespace flowstate::binding

@@ -197,7 +197,8 @@ Napi::Object object_argument(const Napi::CallbackInfo& info, std::size_t index) 
 Napi::Value replay_open(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     auto handle = std::make_unique<std::shared_ptr<ReplayHandle>>(std::make_shared<ReplayHandle>());
-    (*handle)->replay = book::make_feed_replay(config_from_js(object_argument(info, 0)));
+    (*handle)->replay = counted(book::make_feed_replay(config_from_js(object_argument(info, 0))),
+                                data_of(info.Env()).live_books);
     auto external = ReplayExternal::New(info.Env(), handle.get(),
                                         [](Napi::Env, std::shared_ptr<ReplayHandle>* held) { delete held; });
     handle.release();  // the finalizer has it now

@@ -18,7 +18,7 @@ namespace flowstate::binding {
 namespace {
 
 struct BookHandle {
-  std::unique_ptr<book::MatchingBook> book;
+  std::shared_ptr<book::MatchingBook> book;
   std::int64_t reported_bytes = 0;
 };
 using BookExternal = Napi::External<BookHandle>;
@@ -109,7 +109,7 @@ Napi::Value book_open(const Napi::CallbackInfo& info) {
     config.options.max_price = {get_bigint(options, "maxPrice")};
     config.records_deltas = get_bool(options, "deltas");
     auto handle = std::make_unique<BookHandle>();
-    handle->book = book::make_book(config);
+    handle->book = counted(book::make_book(config), data_of(info.Env()).live_books);
     report_bytes(info.Env(), *handle);
     BookExternal external = BookExternal::New(info.Env(), handle.get(), [](Napi::Env env, BookHandle* held) {
       held->book.reset();

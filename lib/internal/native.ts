@@ -211,6 +211,8 @@ export interface NativeBufferStats {
   readonly liveBytes: number;
   readonly hits: number;
   readonly misses: number;
+  /** Order books and replays of this thread whose memory is held. */
+  readonly books: number;
 }
 
 /** How a DuckDB vector becomes an Arrow column; the numbers are `ScanKind` in `cpp/include/flowstate/io/scan.h`. */
