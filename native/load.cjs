@@ -5,6 +5,9 @@ const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 
+let loaded;
+let library;
+
 function packageRoot() {
   for (let dir = __dirname; ; dir = path.dirname(dir)) {
     const file = path.join(dir, 'package.json');
@@ -31,7 +34,7 @@ function mismatch(addon, root) {
     : `built from version ${built}, but the library is ${version}; run npm rebuild flowstate`;
 }
 
-function load() {
+function find() {
   const failures = [];
   let root;
   try {
@@ -56,8 +59,19 @@ function load() {
   return { addon: null, path: null, reason: failures.join('; ') };
 }
 
-/** The libduckdb that @duckdb/node-bindings installed for this platform, or null. */
+/** `{ addon, path, reason }`; looked for once. */
+function load() {
+  loaded ??= find();
+  return loaded;
+}
+
+/** The libduckdb that @duckdb/node-bindings installed for this platform, or null; looked for once. */
 function duckdbLibrary() {
+  if (library === undefined) library = findLibrary();
+  return library;
+}
+
+function findLibrary() {
   const file = process.platform === 'darwin' ? 'libduckdb.dylib' : 'libduckdb.so';
   for (const suffix of ['', '-musl']) {
     try {

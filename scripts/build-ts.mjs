@@ -1,5 +1,6 @@
 // Compiles lib/ twice: ES modules for `import`, CommonJS for `require`. Two builds rather than one and a wrapper,
-// so that an ES module program and the library share one copy of apache-arrow and `instanceof Table` holds.
+// so that an ES module program and the library share one copy of apache-arrow and `instanceof Table` holds. The command
+// becomes one file of its own.
 // `--if-stale` does nothing when dist/ is newer than every source. Runs exclude each other, and dist/ is replaced
 // by renames, because several test workers may ask at once.
 import { execFileSync } from 'node:child_process';
@@ -18,6 +19,8 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundleCommand } from './bundle-command.mjs';
+import { makeCodeCache } from './code-cache.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -39,7 +42,11 @@ function isStale() {
     'tsconfig.base.json',
     'tsconfig.esm.json',
     'tsconfig.cjs.json',
+    'package-lock.json',
+    'bin/load-command.cjs',
     'scripts/build-ts.mjs',
+    'scripts/bundle-command.mjs',
+    'scripts/code-cache.mjs',
   ];
   return Math.max(...inputs.map((name) => newest(join(root, name)))) > statSync(stamp).mtimeMs;
 }
@@ -62,7 +69,7 @@ async function acquire() {
   }
 }
 
-function build() {
+async function build() {
   const started = new Date();
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
   const fresh = join(root, 'build', 'dist-next');
@@ -79,8 +86,10 @@ function build() {
     copyFileSync(join(root, 'native', 'load.cjs'), join(out, 'load.cjs'));
     writeFileSync(join(out, 'package.json'), `${JSON.stringify({ type, imports: { '#addon': './load.cjs' } })}\n`);
   }
+  await bundleCommand(join(fresh, 'cli'));
   rmSync(dist, { recursive: true, force: true });
   renameSync(fresh, dist);
+  makeCodeCache();
   // Dated before the compilation: a source saved while tsc ran counts as newer.
   writeFileSync(stamp, `${started.toISOString()}\n`);
   utimesSync(stamp, started, started);
@@ -88,7 +97,7 @@ function build() {
 
 await acquire();
 try {
-  if (!process.argv.includes('--if-stale') || isStale()) build();
+  if (!process.argv.includes('--if-stale') || isStale()) await build();
 } catch (error) {
   if (error.status === undefined) throw error;
   process.exitCode = error.status ?? 1;

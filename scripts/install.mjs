@@ -1,11 +1,12 @@
 // npm's install step. In this order: a prebuilt addon of this platform that loads, a build with this machine's
 // compiler, the TypeScript fallback. It never fails an installation: a failure is noted in build/install-failure.txt,
-// where `flowstate doctor` and the loader find it, and the fallback serves.
+// where `flowstate doctor` and the loader find it, and the fallback serves. Last, the command's compiled code.
 //   --force                  builds even when a prebuilt addon loads, and exits 1 when the build fails
 //   FLOWSTATE_SKIP_BUILD=1   builds nothing
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildAddon, loadProblem, root } from './addon-build.mjs';
+import { makeCodeCache } from './code-cache.mjs';
 
 const force = process.argv.includes('--force');
 const note = join(root, 'build', 'install-failure.txt');
@@ -44,6 +45,7 @@ function main() {
 
 try {
   main();
+  makeCodeCache();
 } catch (error) {
   noteFailure(`the installer failed: ${error.message.split('\n')[0]}`);
   if (force) process.exitCode = 1;

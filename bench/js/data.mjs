@@ -143,3 +143,42 @@ export function makeInputs({
   const left = side(leftRows, ['price']);
   return { left, right: side(rightRows, ['bid', 'ask']) };
 }
+
+/** Ascending, unique ns times without a BigInt a row: the two halves of each are written as integers. */
+function fastTimes(rows, step, next) {
+  const out = new BigInt64Array(rows);
+  const halves = new Uint32Array(out.buffer);
+  let at = 1.7e15; // in us, so that the steps stay whole numbers of a float64
+  for (let i = 0; i < rows; i++) {
+    at += 1 + Math.floor(next() * 2 * (step - 1));
+    // at * 1000 in two exact parts of 32 bits.
+    const low = (at % 4294967296) * 1000;
+    halves[2 * i] = low % 4294967296;
+    const high = Math.floor(at / 4294967296) * 1000 + Math.floor(low / 4294967296);
+    halves[2 * i + 1] = high;
+  }
+  return out;
+}
+
+/** As makeInputs with integer keys, at hundreds of millions of rows in seconds. */
+export function makeLargeInputs({ leftRows, rightRows, symbols = 1000, seed = 7 }) {
+  const next = random(seed);
+  const span = Math.max(leftRows, rightRows) * 10;
+  const side = (rows, payload) => {
+    const ts = fastTimes(rows, span / rows, next);
+    const codes = new Int32Array(rows);
+    for (let i = 0; i < rows; i++) codes[i] = next() * symbols;
+    const columns = [
+      ['ts', makeData({ type: new TimestampNanosecond(), length: rows, data: ts })],
+      ['symbol', makeData({ type: new Int32(), length: rows, data: codes })],
+    ];
+    for (const name of payload) {
+      const values = new Float64Array(rows);
+      for (let i = 0; i < rows; i++) values[i] = Math.floor(next() * 1e6) / 100;
+      columns.push([name, makeData({ type: new Float64(), length: rows, data: values })]);
+    }
+    return table(columns);
+  };
+  const left = side(leftRows, ['price']);
+  return { left, right: side(rightRows, ['bid', 'ask']) };
+}

@@ -1,6 +1,7 @@
 // npm run bench [-- --filter TEXT] [--runs N] [--out FILE] [--large]
 // The batch join through the JavaScript API, output table built, beside nodejs-polars and DuckDB in one process.
 import { parseArgs } from 'node:util';
+import { spawnSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { makeInputs } from './data.mjs';
 import { duckdb, flowstate, polars } from './contenders.mjs';
@@ -13,6 +14,7 @@ const { values: args } = parseArgs({
     out: { type: 'string' },
     large: { type: 'boolean', default: false },
     'no-duckdb': { type: 'boolean', default: false },
+    'no-memory': { type: 'boolean', default: false },
   },
 });
 
@@ -41,6 +43,16 @@ function bytesMoved({ leftRows, rightRows, key }) {
   return (leftRows + rightRows) * (8 + keyBytes) + rightRows * 16 + leftRows * 16;
 }
 
+/** MB that a join takes at its peak above its inputs, in a process of its own; empty where that cannot be told. */
+function peakMb(contender, shape) {
+  const script = new URL('./alone.mjs', import.meta.url).pathname;
+  const job = JSON.stringify({ contender, shape, large: false, runs: 0 });
+  const done = spawnSync(process.execPath, ['--expose-gc', script, job], { encoding: 'utf8' });
+  if (done.status !== 0) return '';
+  const { peakMb: peak, inputsMb } = JSON.parse(done.stdout.trim().split('\n').at(-1));
+  return (peak - inputsMb).toFixed(0);
+}
+
 const lines = [];
 function print(line) {
   console.log(line);
@@ -55,9 +67,9 @@ print(
 );
 print('');
 print(
-  '| case | flowstate | 1 thread | 2 threads | 2 over 1 | nodejs-polars | ratio | DuckDB | ratio | memcpy bound | flowstate / memcpy |',
+  '| case | flowstate | 1 thread | 2 threads | 2 over 1 | nodejs-polars | ratio | DuckDB | ratio | memcpy bound | flowstate / memcpy | peak MB above the inputs: flowstate / Polars / DuckDB |',
 );
-print('|---|---|---|---|---|---|---|---|---|---|---|');
+print('|---|---|---|---|---|---|---|---|---|---|---|---|');
 for (const [name, shape] of cases) {
   if (!name.includes(args.filter)) continue;
   if (shape.large && !args.large) continue;
@@ -80,8 +92,10 @@ for (const [name, shape] of cases) {
   const copy = memcpyMs(bytesMoved(shape));
   const ms = (row) => (row ? row.median.toFixed(row.median < 10 ? 2 : 1) : '');
   const ratio = (row) => (row ? `${(row.median / all.median).toFixed(1)}x` : '');
+  const measured = ['flowstate', ...(pl ? ['polars'] : []), ...(duck ? ['duckdb'] : [])];
+  const memory = args['no-memory'] ? [] : measured.map((contender) => peakMb(contender, shape));
   print(
-    `| ${name} | ${ms(all)} | ${ms(one)} | ${ms(two)} | ${(one.median / two.median).toFixed(2)}x | ${ms(pl)} | ${ratio(pl)} | ${ms(duck)} | ${ratio(duck)} | ${copy.toFixed(2)} | ${(all.median / copy).toFixed(1)}x |`,
+    `| ${name} | ${ms(all)} | ${ms(one)} | ${ms(two)} | ${(one.median / two.median).toFixed(2)}x | ${ms(pl)} | ${ratio(pl)} | ${ms(duck)} | ${ratio(duck)} | ${copy.toFixed(2)} | ${(all.median / copy).toFixed(1)}x | ${memory.join(' / ')} |`,
   );
 }
 if (args.out) appendFileSync(args.out, `${lines.join('\n')}\n`);

@@ -4,7 +4,7 @@
 //
 //   join_bench [--left N] [--right N] [--keys N] [--kind none|int32|int64|dict|str|longstr] [--zipf]
 //              [--payload N] [--threads N] [--streams N] [--plan auto|merge|grouped|sort|probe]
-//              [--direction backward|forward|nearest] [--tolerance NS] [--unsorted] [--runs N] [--phases]
+//              [--direction backward|forward|nearest] [--tolerance NS] [--unsorted] [--runs N] [--phases] [--eager]
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -33,6 +33,7 @@ struct Settings {
   bool zipf = false;
   bool unsorted = false;
   bool phases = false;
+  bool eager = false;
   int payload = 2;
   int threads = 1;
   int streams = 1;
@@ -195,6 +196,8 @@ Settings parse(int argc, char** argv) {
       s.unsorted = true;
     else if (name == "--phases")
       s.phases = true;
+    else if (name == "--eager")
+      s.eager = true;
     else if (name == "--payload")
       s.payload = std::atoi(value().c_str());
     else if (name == "--threads")
@@ -240,6 +243,7 @@ int main(int argc, char** argv) try {
   request.left_sides.push_back(make_side(settings, left, names, "left.time"));
   request.threads = settings.threads;
   request.explain = true;
+  request.trusting = !settings.eager;
   for (const Table& right : rights) {
     asof::StreamRequest stream;
     stream.right = make_side(settings, right, names, "right.time");

@@ -1,4 +1,4 @@
-// mapFile, scanTable, scanOpen, scanNext, scanClose: unmarshal, one call, marshal. Engines (a loaded libduckdb with
+// mapFile, warmEngine, scanTable, scanOpen, scanNext, scanClose: unmarshal, one call, marshal. Engines (a loaded libduckdb with
 // its instances) live in the state that the exported functions share, one per environment.
 #include <memory>
 #include <mutex>
@@ -112,6 +112,20 @@ class WholeTask final : public Task {
   io::Scanned scanned_;
 };
 
+// Loads libduckdb and opens the instance, so that the first scan finds both.
+class WarmTask final : public Task {
+ public:
+  WarmTask(Napi::Env env, Napi::Object request, std::unique_ptr<io::ScanConnection> connection)
+      : Task(env, request), connection_(std::move(connection)) {}
+
+  void work() override { connection_->open(); }
+  Napi::Value result(Napi::Env env) override { return env.Undefined(); }
+  void cancel() noexcept override { connection_->interrupt(); }
+
+ private:
+  std::unique_ptr<io::ScanConnection> connection_;
+};
+
 class NextTask final : public Task {
  public:
   NextTask(Napi::Env env, Napi::Object pinned, std::shared_ptr<CursorHandle> handle, std::int64_t rows)
@@ -166,6 +180,19 @@ void register_io(Napi::Env env, Napi::Object exports) {
   const auto state = std::make_shared<IoState>();
   register_copy(env, exports, state);
   exports.Set("mapFile", Napi::Function::New(env, map_file, "mapFile"));
+
+  // warmEngine({ library, threads }): { promise: Promise<void>, cancel }
+  exports.Set("warmEngine", Napi::Function::New(
+                                env,
+                                [state](const Napi::CallbackInfo& info) {
+                                  return guarded(info, [&]() -> Napi::Value {
+                                    const Napi::Object object = info[0].As<Napi::Object>();
+                                    auto task = std::make_unique<WarmTask>(info.Env(), object,
+                                                                           state->connect(object));
+                                    return data_of(info.Env()).runner.start(info.Env(), std::move(task));
+                                  });
+                                },
+                                "warmEngine"));
 
   // scanTable(request): { promise: Promise<Scanned>, cancel }
   exports.Set("scanTable", Napi::Function::New(

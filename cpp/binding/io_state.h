@@ -13,7 +13,7 @@ namespace flowstate::binding {
 struct IoState {
   std::map<std::string, std::shared_ptr<io::DuckEngine>> engines;
 
-  // A connection of the engine that `request.library` and `request.threads` name.
+  // A connection, to be opened where waiting is allowed, of the engine that `library` and `threads` name.
   std::unique_ptr<io::ScanConnection> connect(const Napi::Object& request) {
     const std::string library = get_string(request, "library");
     auto found = engines.find(library);

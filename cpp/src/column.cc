@@ -7,6 +7,7 @@
 
 #include "column_check.h"
 #include "flowstate/error.h"
+#include "prefetch.h"
 #include "simd.h"
 
 namespace flowstate {
@@ -51,13 +52,27 @@ void check_offset_bounds(const Column& column, const Chunk& chunk) {
 
 FS_SIMD_CLONES int descends(const std::int32_t* offsets, std::int64_t begin, std::int64_t end) noexcept {
   int bad = 0;
-  for (std::int64_t i = begin; i < end; ++i) bad |= static_cast<int>(offsets[i + 1] < offsets[i]);
+  std::int64_t i = begin;
+  for (; i + 64 <= end; i += 64) {
+    for (std::int64_t k = 0; k < 64; k += kCacheLine / static_cast<std::int64_t>(sizeof(*offsets))) {
+      prefetch_read(offsets + i + k, kPrefetchAhead);
+    }
+    for (std::int64_t k = i; k < i + 64; ++k) bad |= static_cast<int>(offsets[k + 1] < offsets[k]);
+  }
+  for (; i < end; ++i) bad |= static_cast<int>(offsets[i + 1] < offsets[i]);
   return bad;
 }
 
 FS_SIMD_CLONES int descends(const std::int64_t* offsets, std::int64_t begin, std::int64_t end) noexcept {
   int bad = 0;
-  for (std::int64_t i = begin; i < end; ++i) bad |= static_cast<int>(offsets[i + 1] < offsets[i]);
+  std::int64_t i = begin;
+  for (; i + 64 <= end; i += 64) {
+    for (std::int64_t k = 0; k < 64; k += kCacheLine / static_cast<std::int64_t>(sizeof(*offsets))) {
+      prefetch_read(offsets + i + k, kPrefetchAhead);
+    }
+    for (std::int64_t k = i; k < i + 64; ++k) bad |= static_cast<int>(offsets[k + 1] < offsets[k]);
+  }
+  for (; i < end; ++i) bad |= static_cast<int>(offsets[i + 1] < offsets[i]);
   return bad;
 }
 

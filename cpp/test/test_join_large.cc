@@ -100,6 +100,7 @@ TEST_CASE("large joins agree over plans and threads, and with the oracle where i
       for (const int threads : {1, 2, 4}) {
         stream.plan = static_cast<asof::PlanKind>(plan);
         request.threads = threads;
+        request.trusting = threads != 4;
         asof::JoinResult result = asof::join(request, pool, cancel);
         if (plan == 0 && threads == 1) {
           first = std::move(result);

@@ -61,6 +61,7 @@ TEST_CASE("every plan on every thread count gives the oracle's answer") {
       for (asof::StreamRequest& stream : random->request.streams)
         stream.plan = static_cast<asof::PlanKind>(plan);
       random->request.threads = 1 + static_cast<int>((seed + static_cast<std::uint64_t>(plan)) % 4);
+      random->request.trusting = (seed + static_cast<std::uint64_t>(plan)) % 3 != 0;
       const std::string found = check_run(*random, answers, violation, pool);
       if (!found.empty()) {
         FAIL("seed " << seed << ", plan " << plan << ", threads " << random->request.threads << ": "

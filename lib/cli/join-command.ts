@@ -1,5 +1,5 @@
 /**
- * `flowstate join`: reads the left, then each right with only the columns (and, by time, row groups) that the join
+ * `flowstate join`: reads the left and each right, with only the columns (and, by time, row groups) that the join
  * needs, joins, writes. The output appears whole or not at all; an interruption removes what was half written.
  */
 import { statSync } from 'node:fs';
@@ -8,15 +8,15 @@ import { createError } from '../errors/from-native.js';
 import { alignStreams } from '../join/align-streams.js';
 import { asofJoin } from '../join/asof-join.js';
 import { selectExecutor } from '../join/executor.js';
-import { cleanupTempFiles, formatOf, readInfo, readTable, writeTable } from '../storage/index.js';
+import { cleanupTempFiles, formatOf, writeTable } from '../storage/index.js';
 import type { ReadOptions } from '../storage/types.js';
 import { onInterrupt, quietWhenReaderLeaves } from './interrupt.js';
+import { readInputs } from './join-inputs.js';
 import { type JoinFlags, parseRights, type RightInput, type StreamFlags } from './join-flags.js';
 import { neededColumns, onColumns, runOptions, type SideOptions, sideOptions, timeUnitOf } from './join-options.js';
 import { type JoinAnswer, printExplain, printStats, type Timings } from './join-report.js';
 import { exceedsMemory, joinFiles } from './join-stream.js';
 import { type Progress, startProgress } from './progress.js';
-import { neededTimes } from './prune.js';
 
 const STDOUT = '-';
 /** What a plain join's one stream is called in statistics. */
@@ -40,12 +40,6 @@ function csvOptions(
 ): ReadOptions {
   const timeUnit = timeUnitOf(flags.timeUnit, side);
   return { schema: flags.schema, timeUnit, timeColumns: timeUnit === undefined ? undefined : columns };
-}
-
-async function readRight(flags: JoinFlags, { input, options }: Side, left: Table): Promise<Table> {
-  const read = rightOptions(flags, { input, options });
-  if (formatOf(input.path) !== 'parquet') return readTable(input.path, read);
-  return readTable(input.path, { ...read, timeRange: neededTimes(left, await readInfo(input.path), options) });
 }
 
 function rightOptions(flags: JoinFlags, { input, options }: Side): ReadOptions {
@@ -161,14 +155,14 @@ async function runSteps(
     }
   };
   const leftTimes = [...new Set(sides.map((side) => onColumns(side.options).left))];
-  progress.step(`reading ${flags.left}`, weights[0]!);
-  const left = await clock('read', () => readTable(flags.left, csvOptions(flags, 'left', leftTimes)));
-  const tables: Table[] = [];
-  for (const [index, side] of sides.entries()) {
-    progress.step(`reading ${side.input.path}`, weights[index + 1]!);
-    tables.push(await clock('read', () => readRight(flags, side, left)));
-  }
   const total = weights.reduce((sum, weight) => sum + weight, 0);
+  progress.step(`reading ${[flags.left, ...sides.map(({ input }) => input.path)].join(', ')}`, total);
+  const [left, tables] = await clock('read', () =>
+    readInputs(
+      { path: flags.left, read: csvOptions(flags, 'left', leftTimes) },
+      sides.map((side) => ({ path: side.input.path, read: rightOptions(flags, side), options: side.options })),
+    ),
+  );
   progress.step('joining', total * 0.2);
   const answer = await clock('join', () => joinTables(flags, left, sides, tables));
   progress.step(`writing ${flags.out}`, total * 0.8);

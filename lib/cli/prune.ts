@@ -3,7 +3,7 @@
  * the first. Such row groups are not read. Rows that a tolerance would refuse are kept: they tell "too far" from
  * "nothing there" in the statistics. Bounds are rounded outwards, so a wrong row is never pruned.
  */
-import { DataType, type Table, TimeUnit } from 'apache-arrow';
+import { DataType, type Schema, type Table, TimeUnit } from 'apache-arrow';
 import type { FileInfo, TimeRange } from '../storage/types.js';
 import { onColumns, type SideOptions } from './join-options.js';
 
@@ -20,8 +20,13 @@ function scaleOf(type: DataType): bigint | null {
   return DataType.isInt(type) ? 1n : null;
 }
 
-/** Smallest and largest non-null value of an int64 or int32 time column; null where there is none. O(rows). */
-function extremes(table: Table, column: string): { min: bigint; max: bigint } | null {
+export interface Extremes {
+  readonly min: bigint;
+  readonly max: bigint;
+}
+
+/** Smallest and largest non-null value of an int64 time column; null where there is none. O(rows). */
+export function extremes(table: Table, column: string): Extremes | null {
   const vector = table.getChild(column);
   if (vector === null) return null;
   let [min, max] = [2n ** 63n, -(2n ** 63n)];
@@ -38,23 +43,42 @@ function extremes(table: Table, column: string): { min: bigint; max: bigint } | 
   return min > max ? null : { min, max };
 }
 
+/** The same by the statistics of a Parquet file: it may span more than the values. Null where they do not tell. */
+export function statedExtremes(info: FileInfo, column: string): Extremes | null {
+  const type = info.schema.fields.find((field) => field.name === column)?.type;
+  if (!DataType.isTimestamp(type) && !(DataType.isInt(type) && type.bitWidth === 64 && type.isSigned)) return null;
+  let [min, max] = [2n ** 63n, -(2n ** 63n)];
+  for (const { rows, statistics } of info.rowGroups) {
+    const seen = statistics[column];
+    if (rows === 0 || seen?.nullCount === rows) continue;
+    if (typeof seen?.min !== 'bigint' || typeof seen.max !== 'bigint') return null;
+    if (seen.min < min) min = seen.min;
+    if (seen.max > max) max = seen.max;
+  }
+  return min > max ? null : { min, max };
+}
+
 function floorDiv(value: bigint, by: bigint): bigint {
   const quotient = value / by;
   return value % by !== 0n && value < 0n ? quotient - 1n : quotient;
 }
 
-/** The times to read of a right input, or undefined to read all of it. */
-export function neededTimes(left: Table, right: FileInfo, options: SideOptions): TimeRange | undefined {
+/** The times to read of a right input, or undefined to read all of it; `range` spans the left times. */
+export function neededTimes(
+  left: Schema,
+  range: Extremes | null,
+  right: FileInfo,
+  options: SideOptions,
+): TimeRange | undefined {
   const direction = options.direction ?? 'backward';
   if (right.format !== 'parquet' || direction === 'nearest' || options.unsorted === 'error') return undefined;
   const on = onColumns(options);
-  const leftField = left.schema.fields.find((field) => field.name === on.left);
+  const leftField = left.fields.find((field) => field.name === on.left);
   const rightField = right.schema.fields.find((field) => field.name === on.right);
   if (leftField === undefined || rightField === undefined) return undefined;
   if (DataType.isInt(leftField.type) !== DataType.isInt(rightField.type)) return undefined;
   const [leftScale, rightScale] = [scaleOf(leftField.type), scaleOf(rightField.type)];
   if (leftScale === null || rightScale === null) return undefined;
-  const range = extremes(left, on.left);
   if (range === null) return undefined;
   const bound: TimeRange =
     direction === 'backward'

@@ -300,6 +300,8 @@ export interface NativeAddon {
   copyClose(job: NativeCopy): void;
   /** A file mapped into memory; null where the runtime forbids external memory. */
   mapFile(path: string): ArrayBuffer | null;
+  /** Loads libduckdb and opens an instance on a thread, so that the first scan need not wait for them. */
+  warmEngine(request: Pick<NativeScanRequest, 'library' | 'threads'>): NativeTask<void>;
   scanTable(request: NativeScanRequest): NativeTask<NativeScanned>;
   scanOpen(request: NativeScanRequest): NativeCursor;
   /** At most `rows` rows, none at the end. */

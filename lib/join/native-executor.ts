@@ -1,6 +1,6 @@
 /** The executor in the native addon: one call, errors rebuilt as classes, an AbortSignal that cancels the task. */
 import { fromNative, isNativeErrorRecord } from '../errors/from-native.js';
-import type { NativeAddon } from '../internal/native.js';
+import type { NativeAddon, NativeJoinRequest } from '../internal/native.js';
 import type { Executor } from './executor.js';
 import { throwIfAborted } from './parse-options.js';
 
@@ -9,6 +9,17 @@ function joinError(thrown: unknown): unknown {
   if (!isNativeErrorRecord(thrown) || !('side' in thrown.details)) return fromNative(thrown);
   const side = Number(thrown.details.side) === 0 ? 'left' : 'right';
   return fromNative({ ...thrown, details: { ...thrown.details, side } });
+}
+
+/** Joins of at most this many rows on all sides run at once: they take less than handing them to a thread and back. */
+const INLINE_ROWS = 4096;
+
+function isSmall(request: NativeJoinRequest): boolean {
+  let rows = request.leftRows;
+  for (const stream of request.streams) {
+    for (const chunk of stream.right.time.column.chunks) rows += chunk.length;
+  }
+  return rows <= INLINE_ROWS;
 }
 
 export function createNativeExecutor(addon: NativeAddon): Executor {
@@ -24,6 +35,7 @@ export function createNativeExecutor(addon: NativeAddon): Executor {
     async run(request, signal) {
       let cancel: (() => void) | null = null;
       try {
+        if (isSmall(request)) return addon.joinSync(request);
         const task = addon.join(request);
         cancel = () => task.cancel();
         signal?.addEventListener('abort', cancel, { once: true });

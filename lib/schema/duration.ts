@@ -24,7 +24,7 @@ const UNITS: ReadonlyMap<string, bigint> = new Map([
   ['w', 604_800_000_000_000n],
 ]);
 const EXAMPLES = "a duration such as '250us', '5s', '1h30m' or '2d', or a bigint of nanoseconds";
-const PART = /(\d+)(?:\.(\d+))?\s*([a-zA-Zµμ]+)\s*/y;
+const PART = /(\d+)(?:\.(\d+))?\s*([a-zA-Z\u00b5\u03bc]+)\s*/y;
 
 function parsePart(whole: string, fraction: string, nsPerUnit: bigint): bigint | null {
   const denominator = 10n ** BigInt(fraction.length);

@@ -85,11 +85,20 @@ function alignBits(bits: Uint8Array, offset: number, length: number): Uint8Array
   return out;
 }
 
-/** A column's buffers; `dictionaries` keeps what was made of dictionaries that several batches share. */
-export function nativeData(data: Data, dictionaries: WeakMap<object, NativeArrowData>): NativeArrowData {
-  const { type, length, nullCount, offset } = data;
-  const validity = nullCount > 0 ? alignBits(data.nullBitmap, offset, length) : null;
-  const children = data.children.map((child) => nativeData(child, dictionaries));
+/**
+ * A column's buffers; `dictionaries` keeps what was made of dictionaries that several batches share. `whole` is what
+ * `data` was cut from.
+ */
+export function nativeData(
+  data: Data,
+  dictionaries: WeakMap<object, NativeArrowData>,
+  whole: Data = data,
+): NativeArrowData {
+  const { type, length, offset } = data;
+  // Counting the nulls of a slice takes longer than writing its bitmap; -1 says that nobody has.
+  const nullCount = whole === data || whole.nullCount === 0 ? whole.nullCount : -1;
+  const validity = nullCount !== 0 ? alignBits(data.nullBitmap, offset, length) : null;
+  const children = data.children.map((child, index) => nativeData(child, dictionaries, whole.children[index]));
   const base = { length, nullCount, children, dictionary: null };
   if (DataType.isNull(type)) return { ...base, nullCount: length, buffers: [] };
   if (DataType.isBool(type)) return { ...base, buffers: [validity, alignBits(data.values, offset, length)] };

@@ -5,11 +5,10 @@
  * directly.
  */
 import { constants, promises as fs, type Stats } from 'node:fs';
-import { randomBytes } from 'node:crypto';
 import { basename, dirname, join, resolve } from 'node:path';
 import { createError } from '../errors/from-native.js';
 import { abortError, ioError } from './io-error.js';
-import { forgetTempFile, registerTempFile } from './temp-files.js';
+import { forgetTempFile, registerTempFile, uniqueName } from './temp-files.js';
 
 async function statOf(path: string): Promise<Stats | null> {
   return fs.stat(path).catch((error: unknown) => {
@@ -51,7 +50,7 @@ export async function writeAtomically<T>(
     return { result, bytes: 0 };
   }
   const directory = dirname(target.path);
-  const temporary = join(directory, `.${basename(target.path)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
+  const temporary = join(directory, `.${basename(target.path)}.${uniqueName()}.tmp`);
   registerTempFile(temporary);
   try {
     // Early, so that a missing or forbidden directory costs no work; exclusively, so that no file is ever shared.

@@ -69,11 +69,46 @@ export function zonedColumns(schema: Schema): string[] {
     .map((field) => field.name);
 }
 
+/** What is known of the rows before they are written. */
+export interface WriteShape {
+  /** Null where batches come as they are made. */
+  readonly rows: number | null;
+  /** Values in the largest of the dictionaries. */
+  readonly dictionaryLength: number;
+}
+
+/** Rows of a row group where nothing else is asked for: DuckDB's default. */
+const GROUP_ROWS = 122_880;
+/** Not below: smaller groups compress worse and are slower to read. */
+const SMALL_GROUP_ROWS = 40_960;
+/** DuckDB works in vectors of this many rows, and rounds row groups up to them. */
+const VECTOR_ROWS = 2048;
+/** Values that a column of numbers may have to be worth a dictionary; building one that is thrown away costs a third. */
+const DICTIONARY_LENGTH = 2000;
+
+/**
+ * Rows per row group. Where the number of rows is known they go into even groups, a multiple of four where they are
+ * large enough: threads that encode one each are then done together. It never depends on the machine.
+ */
+export function rowGroupSizeOf(options: WriteOptions, { rows }: WriteShape): number {
+  if (options.rowGroupSize !== undefined) return options.rowGroupSize;
+  if (rows === null || rows <= 2 * SMALL_GROUP_ROWS) return GROUP_ROWS;
+  const fewest = Math.ceil(rows / GROUP_ROWS);
+  const even = [4, 2].map((of) => Math.ceil(fewest / of) * of).find((count) => rows / count >= SMALL_GROUP_ROWS);
+  return Math.ceil(rows / (even ?? fewest) / VECTOR_ROWS) * VECTOR_ROWS;
+}
+
 /**
  * COPY of `source` to `path`, each column in its final type. The path is a temporary file of ours already; one more of
  * DuckDB's own would stay behind when a write fails.
  */
-export function copySql(source: string, path: string, schema: Schema, options: WriteOptions): string {
+export function copySql(
+  source: string,
+  path: string,
+  schema: Schema,
+  options: WriteOptions,
+  shape: WriteShape = { rows: null, dictionaryLength: 0 },
+): string {
   const list = schema.fields.map((field) => {
     const name = quoteName(field.name);
     return DataType.isDecimal(field.type) || DataType.isNull(field.type)
@@ -81,9 +116,12 @@ export function copySql(source: string, path: string, schema: Schema, options: W
       : name;
   });
   const codec = options.compression === 'none' ? 'uncompressed' : (options.compression ?? 'zstd');
-  const size = options.rowGroupSize ?? 122_880;
+  const size = rowGroupSizeOf(options, shape);
+  // A dictionary that the table has already is worth one in the file too, up to a fifth of the rows.
+  const dictionary = Math.max(DICTIONARY_LENGTH, Math.min(shape.dictionaryLength, Math.floor(size / 5)));
+  const limit = shape.rows === null ? '' : `, DICTIONARY_SIZE_LIMIT ${dictionary}`;
   return (
     `COPY (SELECT ${list.join(', ')} FROM ${source}) TO ${quoteText(path)} ` +
-    `(FORMAT parquet, COMPRESSION ${codec}, ROW_GROUP_SIZE ${size}, USE_TMP_FILE false)`
+    `(FORMAT parquet, COMPRESSION ${codec}, ROW_GROUP_SIZE ${size}, USE_TMP_FILE false${limit})`
   );
 }

@@ -8,9 +8,8 @@
 import { promises as fs } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomUUID } from 'node:crypto';
 import { abortError, corrupt, ioError } from './io-error.js';
-import { forgetTempFile, registerTempFile } from './temp-files.js';
+import { forgetTempFile, registerTempFile, uniqueName } from './temp-files.js';
 import { readParquetFooter, type ParquetElement, type ParquetFooter } from './parquet-footer.js';
 
 /** Header byte of a Thrift compact field: the low half is 1 for true, 2 for false. */
@@ -51,7 +50,7 @@ export async function exactlyReadable(
 ): Promise<ReadableCopy> {
   const needed = footer.columns.filter((element) => columns.includes(element.name));
   if (collect(needed, isNanosecondUtc).length === 0) return { path, release: () => Promise.resolve() };
-  const copy = join(tmpdir(), `flowstate-${process.pid}-${randomUUID()}.parquet`);
+  const copy = join(tmpdir(), `flowstate-${uniqueName()}.parquet`);
   registerTempFile(copy);
   const release = async (): Promise<void> => {
     await fs.rm(copy, { force: true });

@@ -4,7 +4,6 @@
  * by value.
  */
 import { promises as fs } from 'node:fs';
-import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import duckdb from '@duckdb/node-bindings';
@@ -16,6 +15,7 @@ import { nestedItem } from './nested-value.js';
 import { abortError } from './io-error.js';
 import { copySql, duckTypeOf } from './parquet-types.js';
 import { quoteName } from './scan-plan.js';
+import { uniqueName } from './temp-files.js';
 import type { WriteOptions } from './types.js';
 
 const CHUNK_ROWS = 2048;
@@ -29,7 +29,7 @@ export async function writeParquetJs(
   options: WriteOptions,
 ): Promise<number> {
   const api = await import('@duckdb/node-api');
-  const spill = join(tmpdir(), `flowstate-duckdb-${process.pid}-${randomUUID()}`);
+  const spill = join(tmpdir(), `flowstate-duckdb-${uniqueName()}`);
   const config: Record<string, string> = { memory_limit: MEMORY_LIMIT, temp_directory: spill };
   if (options.threads !== undefined && options.threads > 0) config.threads = String(options.threads);
   const instance = await api.DuckDBInstance.create(':memory:', config);

@@ -2,7 +2,6 @@
  * Writes Parquet by the engine that the options and the machine allow. The addon feeds the batches to DuckDB as an Arrow
  * stream, without copying them, in parts that its threads encode side by side; at most a few parts wait at a time.
  */
-import { randomUUID } from 'node:crypto';
 import { DataType, IntervalUnit, type Data, type RecordBatch, type Schema } from 'apache-arrow';
 import { createError, fromNative, isNativeErrorRecord } from '../errors/from-native.js';
 import type { NativeArrowData, NativeArrowType } from '../internal/native.js';
@@ -10,11 +9,9 @@ import { nativeData, nativeSchema } from './arrow-c.js';
 import { conform } from './conform.js';
 import { abortError, duckError } from './io-error.js';
 import { nativeEngine, type NativeEngine } from './native-scan.js';
-import { copySql } from './parquet-types.js';
+import { copySql, rowGroupSizeOf, type WriteShape } from './parquet-types.js';
+import { uniqueName } from './temp-files.js';
 import type { WriteOptions } from './types.js';
-
-/** Rows of one part: DuckDB's default row group, and what one thread takes at a time. */
-const PART_ROWS = 122_880;
 
 export async function writeParquet(
   path: string,
@@ -39,8 +36,11 @@ async function writeNative(
 ): Promise<number> {
   const { addon, library } = engine;
   const { signal } = options;
-  const view = `flowstate_${randomUUID().replaceAll('-', '')}`;
-  const sql = copySql(view, path, schema, options);
+  const view = `flowstate_${uniqueName()}`;
+  const shape = shapeOf(batches);
+  const sql = copySql(view, path, schema, options, shape);
+  // What one thread takes at a time: rows that become one row group.
+  const partRows = rowGroupSizeOf({}, shape);
   const job = addon.copyOpen({ library, threads: options.threads ?? 0, view, sql, schema: native });
   const dictionaries = new WeakMap<object, NativeArrowData>();
   try {
@@ -49,10 +49,10 @@ async function writeNative(
     for await (const batch of batches) {
       const { data } = conform(batch, schema, index++);
       checkIntervals(data, schema);
-      for (let at = 0; at < data.length; at += PART_ROWS) {
+      for (let at = 0; at < data.length; at += partRows) {
         if (signal?.aborted === true) throw abortError(`write of ${path}`);
-        const part = data.length <= PART_ROWS ? data : data.slice(at, Math.min(PART_ROWS, data.length - at));
-        addon.copyPush(job, nativeData(part, dictionaries));
+        const part = data.length <= partRows ? data : data.slice(at, Math.min(partRows, data.length - at));
+        addon.copyPush(job, nativeData(part, dictionaries, data));
         await addon.copyRoom(job).promise;
       }
       rows += data.length;
@@ -70,6 +70,16 @@ async function writeNative(
   } finally {
     addon.copyClose(job);
   }
+}
+
+function shapeOf(batches: Iterable<RecordBatch> | AsyncIterable<RecordBatch>): WriteShape {
+  if (!Array.isArray(batches)) return { rows: null, dictionaryLength: 0 };
+  const known: readonly RecordBatch[] = batches;
+  const dictionaries = known.flatMap(({ data }) => data.children.map((child) => child.dictionary?.length ?? 0));
+  return {
+    rows: known.reduce((sum, { numRows }) => sum + numRows, 0),
+    dictionaryLength: dictionaries.reduce((most, length) => Math.max(most, length), 0),
+  };
 }
 
 /** Parquet's intervals have no nanoseconds; DuckDB would cut them silently. */

@@ -4,6 +4,7 @@ import { createError } from '../errors/from-native.js';
 import { scanArrow } from './arrow-read.js';
 import { contradictsSample, csvPieces, planCsv } from './csv-read.js';
 import { formatOf, inputSize } from './format.js';
+import { locateDamage } from './locate-damage.js';
 import { planParquet } from './parquet-read.js';
 import { rowGroupInfos } from './parquet-statistics.js';
 import { scanWhole, scanInPieces } from './scan.js';
@@ -38,6 +39,8 @@ export async function readTable(path: string, options: ReadOptions = {}): Promis
       try {
         const { rows, columns } = await scanWhole(scan.plan, options);
         return tableOf(scan.plan.columns, rows, columns);
+      } catch (error) {
+        throw await locateDamage(error, scan, options);
       } finally {
         await scan.release();
       }
@@ -155,6 +158,8 @@ async function* parquetBatches(
       const batch = batchOf(typed ? schemaOf(scan.plan.columns, columns) : schema, rows, columns);
       yield* cut(batch, batchRows);
     }
+  } catch (error) {
+    throw await locateDamage(error, scan, options);
   } finally {
     await scan.release();
   }

@@ -38,7 +38,7 @@ export interface ReadBatchesOptions extends ReadOptions {
 export interface WriteOptions {
   /** Parquet only; default `zstd`. */
   readonly compression?: 'zstd' | 'snappy' | 'gzip' | 'none';
-  /** Parquet only; rows per row group, rounded up to a multiple of 2,048; default 122,880. */
+  /** Parquet only; rows per row group, rounded up to a multiple of 2,048; default: even groups of at most 122,880. */
   readonly rowGroupSize?: number;
   readonly threads?: number;
   readonly signal?: AbortSignal;

@@ -28,10 +28,16 @@ inline constexpr std::int64_t kTaskRows = 65536;
 
 inline constexpr std::uint32_t kNone = 0xFFFFFFFFu;
 
+// Thrown inside a trusting join only, and never leaves it.
+struct Doubt {};
+
 struct Context {
   ThreadPool& pool;
   int threads;
   const CancelToken& cancel;
+  // Row checks and the left's order have been put off to the pass that reads the rows anyway. Whoever then meets a
+  // row that is not as it should be throws (Doubt, or the check's own Error), and the join starts again untrusting.
+  bool trusting = false;
 
   void check_cancelled() const {
     if (cancel.cancelled.load(std::memory_order_relaxed)) {

@@ -32,9 +32,12 @@ inline std::uint64_t mix(std::uint64_t a) noexcept {
   return h ^ (h >> 32);
 }
 
+// hash() is mixed; seed() may be cheaper, for tables that multiply it themselves and use the
+// upper bits: then 0, which no multiplier moves, must not be the seed of a likely key.
 struct WordKey {
   std::uint64_t a;
   std::uint64_t hash() const noexcept { return mix(a); }
+  std::uint64_t seed() const noexcept { return (a ^ (a >> 32)) + kMixA; }
   bool operator==(const WordKey& other) const noexcept { return a == other.a; }
 };
 
@@ -42,6 +45,10 @@ struct PairKey {
   std::uint64_t a;
   std::uint64_t b;
   std::uint64_t hash() const noexcept { return mix(a, b); }
+  std::uint64_t seed() const noexcept {
+    const std::uint64_t h = (a ^ (b << 32 | b >> 32)) * kMixA + b + kMixC;
+    return h ^ (h >> 32);
+  }
   bool operator==(const PairKey& other) const noexcept { return ((a ^ other.a) | (b ^ other.b)) == 0; }
 };
 
@@ -52,6 +59,7 @@ struct BytesKey {
   std::uint64_t h;
 
   std::uint64_t hash() const noexcept { return h; }
+  std::uint64_t seed() const noexcept { return h; }
   bool operator==(const BytesKey& other) const noexcept {
     return h == other.h && length == other.length &&
            (length == 0 || std::memcmp(data, other.data, static_cast<std::size_t>(length)) == 0);
@@ -80,6 +88,9 @@ class Dictionary {
   Dictionary() : keys_(1), slots_(64, 0), mask_(63) {}
 
   std::int32_t size() const noexcept { return static_cast<std::int32_t>(keys_.size()) - 1; }
+
+  // By number + 1; the first entry is no key.
+  const std::vector<Key>& entries() const noexcept { return keys_; }
 
   // The key's number, -1 where it is not in the table.
   std::int32_t find(const Key& key) const noexcept {

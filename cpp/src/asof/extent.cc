@@ -10,7 +10,7 @@ namespace flowstate::asof {
 
 TimeExtent time_extent(const TimeColumn& time, ThreadPool& pool, const CancelToken& cancel) {
   check_column(time.column);
-  const Context context{pool, pool.threads(), cancel};
+  const Context context{pool, pool.threads(), cancel, false};
   const TimeKind kind = time_kind({&time});
   const Times times = read_times(context, time, kind);
 

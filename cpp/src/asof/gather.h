@@ -16,8 +16,8 @@
 
 namespace flowstate::asof {
 
-// One bit per row, set where rows[i] >= 0. Writes whole 64-bit words; returns the number of set bits.
-std::int64_t match_bits(const std::int32_t* rows, std::int64_t count, std::uint64_t* bits) noexcept;
+// One bit per row, set where rows[i] >= 0. Writes whole 64-bit words.
+void match_bits(const std::int32_t* rows, std::int64_t count, std::uint64_t* bits) noexcept;
 
 class PayloadColumn {
  public:
@@ -37,7 +37,7 @@ class PayloadColumn {
   // Second pass of a bytes column; `rows` for all output rows. Throws LENGTH past 2^31 - 1 bytes of kBytes32.
   void copy_bytes(const Context& context, const std::int32_t* rows);
 
-  // Hands the column over; drops the bitmap when nothing is null.
+  // Hands the column over, after the threads that wrote it have met; drops the bitmap when nothing is null.
   OutputColumn finish();
 
  private:
@@ -62,6 +62,7 @@ class PayloadColumn {
   std::vector<Run> runs_;  // chunks that have rows, by first row
   std::int64_t width_ = 0;
   bool nullable_ = false;
+  bool stream_ = false;  // written past the caches
   std::int64_t length_ = 0;
   std::atomic<std::int64_t> valid_{0};
   OutputColumn output_;

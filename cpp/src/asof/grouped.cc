@@ -41,7 +41,7 @@ void merge_group(const MergeInput& in, std::int64_t begin, std::int64_t end, std
 void match_grouped(const Context& context, const Ordered& left, const RightSequence& right,
                    const Choice& choice, bool strict, const std::int32_t* forward_rows, std::int32_t* match,
                    Tally& tally) {
-  const MergeInput in{left.t, left.code, right.order.t, right.order.code, right.order.count, strict};
+  const MergeInput in{left.t, right.order.t, right.order.code, right.order.count, strict};
   const auto count = static_cast<std::uint32_t>(right.order.count);
   std::mutex mutex;
   context.ranges(left.count, kTaskRows, [&](std::int64_t begin, std::int64_t end) {

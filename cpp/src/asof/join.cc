@@ -10,7 +10,7 @@
 namespace flowstate::asof {
 namespace {
 
-constexpr std::int64_t kBlock = 2048;  // 8 KB of matches per lane and stream; a multiple of 64
+constexpr std::int64_t kBlock = kMergeBlock;
 constexpr int kMaxLanes = 2;
 
 using Streams = std::vector<std::unique_ptr<StreamState>>;
@@ -70,6 +70,17 @@ Cutting choose_cutting(const Context& context, const Streams& streams, std::int6
   return cutting;
 }
 
+// The left's rows [begin, end) as far as the pass has to look at them itself: throws Doubt where they do not ascend.
+void check_order(const Streams& streams, std::int64_t begin, std::int64_t end) {
+  const Times* seen = nullptr;
+  for (const auto& stream : streams) {
+    const Times* left = stream->left;
+    if (left == seen || left->settled || !stream->streamed) continue;
+    if (!ascends_from(left->t, begin, end)) throw Doubt();
+    seen = left;
+  }
+}
+
 // The pass over the left. With `gather` false only the matches are kept.
 void pass(const Context& context, Streams& streams, std::int64_t left_rows, bool gather) {
   if (left_rows == 0) return;
@@ -81,8 +92,8 @@ void pass(const Context& context, Streams& streams, std::int64_t left_rows, bool
   const std::vector<std::int64_t> cuts = cut_left(left_rows, sides, cutting.tasks * cutting.lanes);
   std::vector<std::unique_ptr<MergeRun>> runs;
   for (const auto& stream : streams) {
-    runs.push_back(stream->streamed ? std::make_unique<MergeRun>(context, stream->left->t, stream->left_code,
-                                                                 stream->right, stream->strict, cuts)
+    runs.push_back(stream->streamed ? std::make_unique<MergeRun>(context, stream->left->t, stream->right,
+                                                                 stream->strict, cuts)
                                     : nullptr);
   }
   context.tasks(cutting.tasks, [&](std::int64_t task, int) {
@@ -96,7 +107,7 @@ void pass(const Context& context, Streams& streams, std::int64_t left_rows, bool
             runs[s]->lane(first_chunk + static_cast<std::size_t>(l));
       }
     }
-    alignas(64) std::uint32_t raw[kMaxLanes][kBlock];
+    MergeScratch scratch[kMaxLanes];
     std::int64_t at[kMaxLanes];
     std::int64_t end[kMaxLanes];
     for (int l = 0; l < lanes; ++l) {
@@ -111,24 +122,30 @@ void pass(const Context& context, Streams& streams, std::int64_t left_rows, bool
     };
     while (unfinished()) {
       context.check_cancelled();
+      for (int l = 0; l < lanes; ++l) check_order(streams, at[l], std::min(end[l], at[l] + kBlock));
+      const LeftCodes* coded = nullptr;  // whose codes are in the scratch
       for (std::size_t s = 0; s < streams.size(); ++s) {
         StreamState& stream = *streams[s];
         Lane* mine = state.data() + s * static_cast<std::size_t>(lanes);
         if (stream.streamed) {
           for (int l = 0; l < lanes; ++l) {
             mine[l].end = std::min(end[l], at[l] + kBlock);
-            mine[l].out = raw[l] - at[l];
+            mine[l].out = scratch[l].raw() - at[l];
+            if (stream.right.order.code != nullptr && stream.left_codes != coded) {
+              stream.left_codes->read(at[l], mine[l].end - at[l], scratch[l].codes());
+            }
           }
+          if (stream.right.order.code != nullptr) coded = stream.left_codes;
           merge_lanes(runs[s]->input(), mine, lanes);
         }
         for (int l = 0; l < lanes; ++l) {
           const std::int64_t count = std::min(kBlock, end[l] - at[l]);
           if (count <= 0) continue;
-          auto* rows = stream.match.empty() ? reinterpret_cast<std::int32_t*>(raw[l])
+          auto* rows = stream.match.empty() ? reinterpret_cast<std::int32_t*>(scratch[l].raw())
                                             : stream.match.as<std::int32_t>() + at[l];
           if (stream.streamed) {
             const auto* ahead = stream.forward_rows.as<std::int32_t>();
-            choose_block(stream.choice, stream.right, stream.left->t + at[l], raw[l],
+            choose_block(stream.choice, stream.right, stream.left->t + at[l], scratch[l].raw(),
                          ahead != nullptr ? ahead + at[l] : nullptr, count, rows, tallies[s]);
           }
           if (gather) gather_block(stream, rows, nullptr, count, at[l]);
@@ -221,7 +238,8 @@ StreamResult finish_stream(const Context& context, StreamState& stream, std::int
   return result;
 }
 
-JoinResult run(const JoinRequest& request, const Context& context) {
+// Everything from checks to result. A trusting run that met a row it did not expect ends in Doubt or an Error.
+JoinResult run_once(const JoinRequest& request, const Context& context) {
   JoinResult result;
   PhaseClock clock;
   LeftSides sides;
@@ -263,11 +281,27 @@ JoinResult run(const JoinRequest& request, const Context& context) {
   return result;
 }
 
+// Trusting first: inputs are nearly always in order and sound, and checks cost least where rows are read anyway.
+// Where they are not, the answer, or the error and the row it names, is that of the run that checks beforehand.
+JoinResult run(const JoinRequest& request, const Context& context) {
+  if (request.trusting) {
+    try {
+      Context trusting = context;
+      trusting.trusting = true;
+      return run_once(request, trusting);
+    } catch (const Doubt&) {
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::ABORTED || error.code() == ErrorCode::OUT_OF_MEMORY) throw;
+    }
+  }
+  return run_once(request, context);
+}
+
 }  // namespace
 
 JoinResult join(const JoinRequest& request, ThreadPool& pool, const CancelToken& cancel) {
   const int threads = request.threads > 0 ? std::min(request.threads, pool.threads()) : pool.threads();
-  const Context context{pool, threads, cancel};
+  const Context context{pool, threads, cancel, false};
   try {
     return run(request, context);
   } catch (const std::bad_alloc&) {

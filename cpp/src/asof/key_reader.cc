@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "column_check.h"
+#include "prefetch.h"
 #include "times.h"
 
 namespace flowstate::asof {
@@ -100,7 +102,13 @@ bool read_bytes(const Piece& piece, std::int64_t begin, std::int64_t count, Key*
     from = to;
   };
   if (bytes - static_cast<std::int64_t>(offsets[count]) > kPairBytes) {
-    for (std::int64_t i = 0; i < count; ++i) read(i, true);
+    std::int64_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+      prefetch_read(offsets + i, kPrefetchAhead);
+      prefetch_range(values + from, kPrefetchAhead, kPrefetchAhead + (offsets[i + 16] - from));
+      for (std::int64_t k = i; k < i + 16; ++k) read(k, true);
+    }
+    for (; i < count; ++i) read(i, true);
   } else {
     for (std::int64_t i = 0; i < count; ++i) read(i, false);
   }
@@ -205,18 +213,23 @@ bool is_bytes(ColumnType type) noexcept {
   return type == ColumnType::kBytes32 || type == ColumnType::kBytes64 || type == ColumnType::kFixed;
 }
 
-std::int64_t longest_value(const Context& context, const Column& column, std::int64_t enough) {
+std::int64_t longest_value(const Context& context, const Column& column, std::int64_t enough,
+                           bool unchecked) {
   if (column.type == ColumnType::kFixed) return column.width;
   const std::vector<Piece> pieces = pieces_of(column);
   std::vector<std::int64_t> longest(pieces.size(), 0);
   std::atomic<bool> done{false};
   context.tasks(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t task, int) {
-    if (done.load(std::memory_order_relaxed)) return;
+    if (!unchecked && done.load(std::memory_order_relaxed)) return;
     const Piece& piece = pieces[static_cast<std::size_t>(task)];
+    const std::int64_t first_row = piece.row - piece.begin;
     std::int64_t most = 0;
     const auto measure = [&](const auto* offsets) {
-      for (std::int64_t begin = 0; begin < piece.count && most <= enough; begin += kKeyBlock) {
+      for (std::int64_t begin = 0; begin < piece.count && (unchecked || most <= enough); begin += kKeyBlock) {
         const std::int64_t end = std::min(piece.count, begin + kKeyBlock);
+        if (unchecked) {
+          check_chunk_rows(column, *piece.chunk, first_row, piece.begin + begin, piece.begin + end);
+        }
         auto block = offsets[begin + 1] - offsets[begin];
         for (std::int64_t i = begin; i < end; ++i) block = std::max(block, offsets[i + 1] - offsets[i]);
         most = std::max(most, static_cast<std::int64_t>(block));

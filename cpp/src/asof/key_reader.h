@@ -22,6 +22,7 @@ struct Leaf {
   const Column* column = nullptr;
   std::int64_t scale = 1;
   bool unsigned_foreign = false;
+  bool unchecked = false;  // the column's row checks are still to be made
   const std::int32_t* codes_a = nullptr;
   const std::int32_t* codes_b = nullptr;
   std::int64_t radix = 0;  // the pair's word is a * radix + b
@@ -35,8 +36,9 @@ enum KeyState : std::uint8_t { kKeyValid = 0, kKeyNull = 1, kKeyDead = 2 };
 
 bool is_bytes(ColumnType type) noexcept;
 
-// Longest value of a bytes column, null rows included; stops once it is past `enough`.
-std::int64_t longest_value(const Context& context, const Column& column, std::int64_t enough);
+// Longest value of a bytes column, null rows included; may stop once it is past `enough`. Where the column is
+// `unchecked` its offsets are checked on the way, all of them: CORRUPT.
+std::int64_t longest_value(const Context& context, const Column& column, std::int64_t enough, bool unchecked);
 
 // Read `count` (at most kKeyBlock) values from `begin` of the piece. `states` is filled only when the result, "some
 // value is not valid", is true; words of such values are 0. Bytes too long for the block's kind are kKeyDead: the

@@ -8,20 +8,21 @@
 #include <string>
 #include <vector>
 
-#include "context.h"
 #include "flowstate/memory/buffer.h"
+#include "left_codes.h"
 
 namespace flowstate::asof {
 
 struct KeyCodes {
   std::int32_t groups = kFirstKey;  // codes are below this
-  Buffer left;                      // int32 per left row
-  std::vector<Buffer> right;        // int32 per right row, one per stream
-  std::string how;                  // "direct", "range", "hash": how the last column was coded, for explain
+  LeftCodes left;
+  std::vector<Buffer> right;  // int32 per right row, one per stream
+  std::string how;            // "direct", "range", "hash": how the last column was coded, for explain
 };
 
 // Codes of one left side and the right sides that join it; every side has the same number (> 0) of key columns.
-// O(rows) expected. Throws SCHEMA when bytes meet numbers.
+// Only the right sides are read here, and the left where there are several columns. O(rows) expected. Throws SCHEMA
+// when bytes meet numbers; in a trusting join CORRUPT where a row check fails. The left columns are borrowed.
 KeyCodes encode_keys(const Context& context, const std::vector<KeyColumn>& left, std::int64_t left_rows,
                      const std::vector<const std::vector<KeyColumn>*>& rights,
                      const std::vector<std::int64_t>& right_rows, bool null_keys_equal);

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "prefetch.h"
+
 namespace flowstate::asof {
 namespace {
 
@@ -10,39 +12,68 @@ namespace {
 // the branch predictor, so it is arithmetic: both outcomes read table[code], write the answer slot and write back.
 // The answer slot of a left row that is not finished yet is simply overwritten by a later step.
 //
-// The comparison is unsigned where both sides are not negative (kTime = uint64): it then leaves its result in the
-// carry flag, from which the mask is one instruction, and a step is a fifth shorter.
+// Every step advances either side by one row, so the left row is the number of steps minus the right rows taken:
+// with its pointers shifted by where it began, a lane has one moving index, j, beside the count of steps that lanes
+// share, and two lanes fit the registers of x86-64. Shifted pointers may point outside their arrays, so they are
+// integers.
+//
+// The comparison is unsigned where both sides are not negative (Time = uint64): it then leaves its result in the
+// carry flag, from which the new j is one instruction.
 template <bool kStrict, typename Time>
 struct KeyedStep {
-  const Time* lt;
-  const std::uint32_t* lc;
   const Time* rt;
   const std::uint32_t* rc;
 
-  explicit KeyedStep(const MergeInput& in)
-      : lt(reinterpret_cast<const Time*>(in.lt)),
-        lc(reinterpret_cast<const std::uint32_t*>(in.lc)),
-        rt(reinterpret_cast<const Time*>(in.rt)),
-        rc(reinterpret_cast<const std::uint32_t*>(in.rc)) {}
+  struct Place {
+    std::uintptr_t lt;   // index step - j
+    std::uintptr_t out;  // likewise
+    std::uint32_t* last;
+    std::int64_t j;
+  };
 
-  void operator()(std::int64_t& i, std::int64_t& j, std::uint32_t* last, std::uint32_t* out) const noexcept {
-    // All ones: the left row's turn.
-    const std::uint64_t mask = 0 - static_cast<std::uint64_t>(kStrict ? !(rt[j] < lt[i]) : lt[i] < rt[j]);
-    const auto narrow = static_cast<std::uint32_t>(mask);
-    const std::uint32_t right_code = rc[j];
-    const std::uint32_t code = right_code ^ ((right_code ^ lc[i]) & narrow);
-    const std::uint32_t old = last[code];
-    out[i] = old;
-    const auto place = static_cast<std::uint32_t>(j);
-    last[code] = place ^ ((place ^ old) & narrow);
-    j += static_cast<std::int64_t>(mask) + 1;
-    i -= static_cast<std::int64_t>(mask);
+  explicit KeyedStep(const MergeInput& in)
+      : rt(reinterpret_cast<const Time*>(in.rt)), rc(reinterpret_cast<const std::uint32_t*>(in.rc)) {}
+
+  // For `steps` steps, counted from -steps to 0.
+  static Place place(const MergeInput& in, const Lane& lane, std::int64_t steps) noexcept {
+    const std::int64_t shift = lane.i + lane.j + steps;
+    return {reinterpret_cast<std::uintptr_t>(in.lt) + static_cast<std::uintptr_t>(shift) * sizeof(Time),
+            reinterpret_cast<std::uintptr_t>(lane.out) + static_cast<std::uintptr_t>(shift) * 4, lane.last,
+            lane.j};
   }
-  void drain(std::int64_t& i, std::int64_t end, const std::uint32_t* last,
-             std::uint32_t* out) const noexcept {
-    for (; i < end; ++i) out[i] = last[lc[i]];
+  static void leave(Lane& lane, const Place& place, std::int64_t steps) noexcept {
+    lane.i += steps - (place.j - lane.j);
+    lane.j = place.j;
+  }
+
+  void operator()(std::int64_t step, Place& p) const noexcept {
+    const auto i = static_cast<std::uintptr_t>(step - p.j);
+    const Time left = *reinterpret_cast<const Time*>(p.lt + i * sizeof(Time));
+    auto* const answer = reinterpret_cast<std::uint32_t*>(p.out + i * 4);
+    const std::uint32_t left_code = answer[kCodePlace];
+    const std::uint32_t right_code = rc[p.j];
+    // All ones: the left row's turn. Masks, because the compiler makes a branch of a choice.
+    const std::uint64_t wait = 0 - static_cast<std::uint64_t>(kStrict ? rt[p.j] >= left : left < rt[p.j]);
+    const auto narrow = static_cast<std::uint32_t>(wait);
+    const std::uint32_t code = right_code ^ ((right_code ^ left_code) & narrow);
+    const std::uint32_t old = p.last[code];
+    *answer = old;
+    const auto place = static_cast<std::uint32_t>(p.j);
+    p.last[code] = place ^ ((place ^ old) & narrow);
+    p.j += 1 + static_cast<std::int64_t>(wait);
+  }
+  // What a stretch of steps will want of the right some stretches from now.
+  void prefetch(std::int64_t j) const noexcept {
+    prefetch_read(rt + j, kPrefetchAhead);
+    prefetch_read(rt + j, kPrefetchAhead + kCacheLine);
+    prefetch_read(rc + j, kPrefetchAhead / 2);
+  }
+  void drain(Lane& lane) const noexcept {
+    for (; lane.i < lane.end; ++lane.i) lane.out[lane.i] = lane.last[lane.out[lane.i + kCodePlace]];
   }
 };
+
+constexpr int kStretch = 16;
 
 // Without keys the answer is a place, and a place can be searched: a block is cut into four strands that begin by
 // binary search and run interleaved, sharing all their pointers.
@@ -98,49 +129,51 @@ void place_block(const MergeInput& in, Lane& lane) noexcept {
   lane.j = j[kStrands - 1];
 }
 
+std::int64_t rows_ahead(const MergeInput& in, const Lane& lane) noexcept {
+  return std::min(lane.end - lane.i, in.right_count - lane.j);
+}
+
 template <typename Step>
-void run_one(const Step& step, std::int64_t right_count, Lane& lane) noexcept {
-  std::int64_t i = lane.i;
-  std::int64_t j = lane.j;
-  std::uint32_t* const last = lane.last;
-  std::uint32_t* const out = lane.out;
-  while (i < lane.end) {
-    const std::int64_t steps = std::min(lane.end - i, right_count - j);
-    if (steps == 0) {
-      step.drain(i, lane.end, last, out);
-      break;
-    }
-    for (std::int64_t s = 0; s < steps; ++s) step(i, j, last, out);
+void run_one(const Step& step, const MergeInput& in, Lane& lane) noexcept {
+  while (lane.i < lane.end) {
+    const std::int64_t steps = rows_ahead(in, lane);
+    if (steps == 0) return step.drain(lane);
+    auto place = Step::place(in, lane, steps);
+    for (std::int64_t s = -steps; s < 0; ++s) step(s, place);
+    Step::leave(lane, place, steps);
   }
-  lane.i = i;
-  lane.j = j;
 }
 
 // Interleaved while both lanes have rows of both sides left.
 template <typename Step>
-void run_two(const Step& step, std::int64_t right_count, Lane& a, Lane& b) noexcept {
-  std::int64_t ai = a.i, aj = a.j, bi = b.i, bj = b.j;
-  std::uint32_t *const a_last = a.last, *const a_out = a.out, *const b_last = b.last, *const b_out = b.out;
+void run_two(const Step& step, const MergeInput& in, Lane& a, Lane& b) noexcept {
   for (;;) {
-    const std::int64_t steps =
-        std::min(std::min(a.end - ai, right_count - aj), std::min(b.end - bi, right_count - bj));
+    const std::int64_t steps = std::min(rows_ahead(in, a), rows_ahead(in, b));
     if (steps <= 0) break;
-    for (std::int64_t s = 0; s < steps; ++s) {
-      step(ai, aj, a_last, a_out);
-      step(bi, bj, b_last, b_out);
+    auto at = Step::place(in, a, steps);
+    auto bt = Step::place(in, b, steps);
+    std::int64_t s = -steps;
+    while (s < 0) {
+      step.prefetch(at.j);
+      step.prefetch(bt.j);
+      for (const std::int64_t stop = std::min<std::int64_t>(0, s + kStretch); s < stop; ++s) {
+        step(s, at);
+        step(s, bt);
+      }
     }
+    Step::leave(a, at, steps);
+    Step::leave(b, bt, steps);
   }
-  a.i = ai, a.j = aj, b.i = bi, b.j = bj;
-  run_one(step, right_count, a);
-  run_one(step, right_count, b);
+  run_one(step, in, a);
+  run_one(step, in, b);
 }
 
 template <typename Step>
 void run(const MergeInput& input, Lane* lanes, int count) noexcept {
   const Step step(input);
   int l = 0;
-  for (; l + 1 < count; l += 2) run_two(step, input.right_count, lanes[l], lanes[l + 1]);
-  if (l < count) run_one(step, input.right_count, lanes[l]);
+  for (; l + 1 < count; l += 2) run_two(step, input, lanes[l], lanes[l + 1]);
+  if (l < count) run_one(step, input, lanes[l]);
 }
 
 }  // namespace
@@ -208,15 +241,9 @@ Buffer start_tables(const Context& context, const RightSequence& right,
   return tables;
 }
 
-MergeRun::MergeRun(const Context& context, const std::int64_t* lt, const std::int32_t* lc,
-                   const RightSequence& right, bool strict, const std::vector<std::int64_t>& cuts)
-    : input_{lt,
-             right.order.code == nullptr ? nullptr : lc,
-             right.order.t,
-             right.order.code,
-             right.order.count,
-             strict},
-      cuts_(cuts) {
+MergeRun::MergeRun(const Context& context, const std::int64_t* lt, const RightSequence& right, bool strict,
+                   const std::vector<std::int64_t>& cuts)
+    : input_{lt, right.order.t, right.order.code, right.order.count, strict}, cuts_(cuts) {
   for (std::size_t k = 0; k + 1 < cuts.size(); ++k) {
     positions_.push_back(cuts[k] < cuts[k + 1]
                              ? rows_before(input_.rt, input_.right_count, lt[cuts[k]], strict)
@@ -273,13 +300,13 @@ std::vector<std::int64_t> cut_left(std::int64_t left_rows, const std::vector<Mer
 void match_ordered(const Context& context, const Ordered& left, const RightSequence& right,
                    const Choice& choice, bool strict, const std::int32_t* forward_rows, std::int32_t* match,
                    Tally& tally) {
-  constexpr std::int64_t kBlock = 2048;
+  constexpr std::int64_t kBlock = kMergeBlock;
   const std::int64_t chunks = left.count < 2 * kTaskRows ? 1 : context.threads;
   const std::vector<std::int64_t> cuts = cut_left(left.count, {{left.t, &right, strict}}, chunks);
-  MergeRun run(context, left.t, left.code, right, strict, cuts);
+  MergeRun run(context, left.t, right, strict, cuts);
   std::mutex mutex;
   context.tasks(chunks, [&](std::int64_t k, int) {
-    std::uint32_t raw[kBlock];
+    MergeScratch scratch;
     std::int32_t rows[kBlock];
     std::int32_t ahead[kBlock];
     Tally mine;
@@ -289,12 +316,13 @@ void match_ordered(const Context& context, const Ordered& left, const RightSeque
       const std::int64_t begin = lane.i;
       context.check_cancelled();
       lane.end = std::min(end, begin + kBlock);
-      lane.out = raw - begin;
+      lane.out = scratch.raw() - begin;
+      if (right.order.code != nullptr) std::copy(left.code + begin, left.code + lane.end, scratch.codes());
       merge_lanes(run.input(), &lane, 1);
       if (forward_rows != nullptr) {
         for (std::int64_t i = begin; i < lane.end; ++i) ahead[i - begin] = forward_rows[left.row[i]];
       }
-      choose_block(choice, right, left.t + begin, raw, forward_rows != nullptr ? ahead : nullptr,
+      choose_block(choice, right, left.t + begin, scratch.raw(), forward_rows != nullptr ? ahead : nullptr,
                    lane.end - begin, rows, mine);
       for (std::int64_t i = begin; i < lane.end; ++i) match[left.row[i]] = rows[i - begin];
     }

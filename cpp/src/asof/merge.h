@@ -15,7 +15,23 @@
 
 namespace flowstate::asof {
 
-// One chunk's progress. `out` is where the answer for left row i goes (out[i]); callers shift it block by block.
+// Left rows per block: 8 KB of answers and 8 KB of codes, half of a first-level cache. A multiple of 64.
+inline constexpr std::int64_t kMergeBlock = 2048;
+
+// Where the code of an answer's row is, counted from the answer. More than a block, so that no code lies a multiple
+// of 4 KB behind an answer that is still on its way to memory: the processor takes the two for one address.
+inline constexpr std::int64_t kCodePlace = kMergeBlock + 16;
+
+// A block's answers and, from kCodePlace on, its left codes. One pointer serves a lane for both.
+struct MergeScratch {
+  alignas(64) std::uint32_t cells[kCodePlace + kMergeBlock];
+
+  std::uint32_t* raw() noexcept { return cells; }
+  std::int32_t* codes() noexcept { return reinterpret_cast<std::int32_t*>(cells + kCodePlace); }
+};
+
+// One chunk's progress. `out` is a MergeScratch shifted so that out[i] is the answer of left row i; where there are
+// keys, out[i + kCodePlace] is its code. Callers shift it block by block.
 struct Lane {
   std::int64_t i = 0;
   std::int64_t end = 0;
@@ -26,9 +42,8 @@ struct Lane {
 
 struct MergeInput {
   const std::int64_t* lt;
-  const std::int32_t* lc;  // null exactly when rc is
   const std::int64_t* rt;
-  const std::int32_t* rc;
+  const std::int32_t* rc;  // null: no keys
   std::int64_t right_count;
   bool strict;
 };
@@ -48,9 +63,10 @@ Buffer start_tables(const Context& context, const RightSequence& right,
 // One stream's side of a chunked merge: where each chunk begins in the right, and its table.
 class MergeRun {
  public:
-  // `cuts` are the left rows where chunks begin, and the end. lt and lc are in the order of time.
-  MergeRun(const Context& context, const std::int64_t* lt, const std::int32_t* lc, const RightSequence& right,
-           bool strict, const std::vector<std::int64_t>& cuts);
+  // `cuts` are the left rows where chunks begin, and the end. lt is in the order of time; where it only seems to be,
+  // every access stays in bounds and the answers are worth nothing.
+  MergeRun(const Context& context, const std::int64_t* lt, const RightSequence& right, bool strict,
+           const std::vector<std::int64_t>& cuts);
 
   // Chunk k's lane at its beginning; end and out are for the caller to set.
   Lane lane(std::size_t k) noexcept;

@@ -34,14 +34,15 @@ void demand_range(const char* side, std::int64_t rows) {
 // Shapes at once, row checks of all columns spread over the threads.
 class Checker {
  public:
-  void add(const Column& column, std::int64_t rows) {
+  // `later`: whoever reads the rows makes their checks.
+  void add(const Column& column, std::int64_t rows, bool later = false) {
     for (const Column* seen : columns_) {
       if (seen == &column) return;
     }
     columns_.push_back(&column);
     check_column_shape(column);
     demand_rows(column, rows);
-    if (!has_row_checks(column)) return;
+    if (later || !has_row_checks(column)) return;
     for (const Piece& piece : pieces_of(column)) pieces_.push_back({&column, piece});
   }
 
@@ -63,7 +64,7 @@ void check_request(const Context& context, const JoinRequest& request) {
   demand_range("the left side", request.left_rows);
   for (const Side& side : request.left_sides) {
     checker.add(side.time.column, request.left_rows);
-    for (const KeyColumn& key : side.keys) checker.add(key.column, request.left_rows);
+    for (const KeyColumn& key : side.keys) checker.add(key.column, request.left_rows, context.trusting);
   }
   for (const Column& column : request.left_payload) checker.add(column, request.left_rows);
   for (const StreamRequest& stream : request.streams) {
@@ -77,7 +78,7 @@ void check_request(const Context& context, const JoinRequest& request) {
     const std::int64_t rows = stream.right.time.column.rows();
     demand_range("a right side", rows);
     checker.add(stream.right.time.column, rows);
-    for (const KeyColumn& key : stream.right.keys) checker.add(key.column, rows);
+    for (const KeyColumn& key : stream.right.keys) checker.add(key.column, rows, context.trusting);
     if (stream.known_at) checker.add(stream.known_at->column, rows);
     for (const Column& column : stream.payload) {
       if (column.type == ColumnType::kDictionary) {
@@ -103,7 +104,7 @@ void read_all_times(const Context& context, const JoinRequest& request, LeftSide
   const TimeKind kind = time_kind(columns);
   std::optional<Times>& slot =
       sides.entries[static_cast<std::size_t>(req.left_side)].times[static_cast<std::size_t>(kind)];
-  if (!slot) slot = read_times(context, left, kind);
+  if (!slot) slot = read_times(context, left, kind, context.trusting);
   stream.left = &*slot;
   stream.right_time = read_times(context, req.right.time, kind);
   if (req.known_at) stream.known = read_times(context, *req.known_at, kind);
@@ -135,13 +136,13 @@ void code_keyed(const Context& context, const JoinRequest& request, LeftSides& s
       if (members.empty()) continue;
       KeyCodes& codes = sides.entries[s].keys[null_equal ? 1 : 0].emplace(
           encode_keys(context, side.keys, request.left_rows, rights, rows, null_equal));
-      kill_rows(members[0]->left->dead, kDeadLeft, codes.left.as<std::int32_t>());
+      codes.left.kill(members[0]->left->dead);
       for (std::size_t i = 0; i < members.size(); ++i) {
         StreamState& stream = *members[i];
         stream.right_code_owned = std::move(codes.right[i]);
         kill_rows(stream.right_time.dead, kDeadRight, stream.right_code_owned.as<std::int32_t>());
         stream.right_code = stream.right_code_owned.as<std::int32_t>();
-        stream.left_code = codes.left.as<std::int32_t>();
+        stream.left_codes = &codes.left;
         stream.groups = codes.groups;
       }
     }
@@ -164,9 +165,9 @@ void code_keyless(LeftSides& sides, StreamState& stream, bool visibility) {
   const StreamRequest& req = *stream.request;
   if (!req.right.keys.empty()) return;
   if (stream.left->dead.empty() && stream.right_time.dead.empty() && !visibility) return;
-  Buffer& left = sides.entries[static_cast<std::size_t>(req.left_side)].plain_code;
-  if (left.empty()) left = plain_codes(stream.left->dead, stream.left->count, kDeadLeft);
-  stream.left_code = left.as<std::int32_t>();
+  std::optional<LeftCodes>& left = sides.entries[static_cast<std::size_t>(req.left_side)].plain;
+  if (!left) left.emplace(plain_codes(stream.left->dead, stream.left->count, kDeadLeft));
+  stream.left_codes = &*left;
   stream.right_code_owned = plain_codes(stream.right_time.dead, stream.right_rows, kDeadRight);
   stream.right_code = stream.right_code_owned.as<std::int32_t>();
 }
@@ -185,6 +186,13 @@ void demand_orders(const Context& context, const JoinRequest& request, const Str
   demand(stream.right_time, req.right.keys, 1);
 }
 
+// For plans that do not read the left in the pass, which would notice.
+void settle_left(const Context& context, Times& left) {
+  if (left.settled) return;
+  settle_order(context, left);
+  if (!left.ascending) throw Doubt();
+}
+
 void describe(StreamState& stream, const PlanFacts& facts, const PlanChoice& plan) {
   stream.explain.plan = plan_name(plan.plan);
   stream.explain.reason = plan.reason;
@@ -201,13 +209,16 @@ void order_and_match(const Context& context, StreamState& stream, SequenceNeeds 
   const bool last_of_ties = stream.request->ties != Ties::kFirst;
   const std::int64_t n = stream.left->count;
   const auto* ahead = stream.forward_rows.as<std::int32_t>();
+  const auto left_code = [&] {
+    return stream.left_codes == nullptr ? nullptr : stream.left_codes->all(context);
+  };
   const auto keep_match = [&] { stream.match = Buffer(static_cast<std::size_t>(n) * 4); };
   const auto prepared = [&](Ordered order) {
     return prepare_right(context, std::move(order), stream.groups, stream.right_time.t, last_of_ties, needs);
   };
   if (stream.plan == PlanKind::kGrouped) {
     stream.right = prepared(order_by_group(context, t, code, stream.right_rows, stream.groups));
-    const Ordered left = order_by_group(context, stream.left->t, stream.left_code, n, stream.groups);
+    const Ordered left = order_by_group(context, stream.left->t, left_code(), n, stream.groups);
     keep_match();
     match_grouped(context, left, stream.right, stream.choice, stream.strict, ahead,
                   stream.match.as<std::int32_t>(), stream.tally);
@@ -219,7 +230,7 @@ void order_and_match(const Context& context, StreamState& stream, SequenceNeeds 
   if (stream.plan == PlanKind::kProbe) {
     keep_match();
     const std::int64_t budget = std::max<std::int64_t>(1 << 16, 4 * (stream.right_rows + n));
-    if (match_probe(context, stream.left->t, stream.left_code, n, stream.right, stream.choice, stream.strict,
+    if (match_probe(context, stream.left->t, left_code(), n, stream.right, stream.choice, stream.strict,
                     ahead, budget, stream.match.as<std::int32_t>(), stream.tally)) {
       return;
     }
@@ -233,7 +244,7 @@ void order_and_match(const Context& context, StreamState& stream, SequenceNeeds 
     stream.streamed = true;
     return;
   }
-  const Ordered left = order_by_time(context, stream.left->t, stream.left_code, n);
+  const Ordered left = order_by_time(context, stream.left->t, left_code(), n);
   keep_match();
   match_ordered(context, left, stream.right, stream.choice, stream.strict, ahead,
                 stream.match.as<std::int32_t>(), stream.tally);
@@ -260,7 +271,9 @@ void prepare_stream(const Context& context, StreamState& stream) {
       const Visibility seen = visible_times(stream.right_time, known, req, stream.right_code, Fold::kNothing);
       stream.forward_rows = Buffer(static_cast<std::size_t>(n) * 4);
       const bool strict = req.direction == Direction::kNearest || !req.allow_exact;
-      forward_known(context, left.t, stream.left_code, n, left.ascending, stream.right_time.t, seen,
+      settle_left(context, *stream.left);
+      const auto* left_code = stream.left_codes == nullptr ? nullptr : stream.left_codes->all(context);
+      forward_known(context, left.t, left_code, n, left.ascending, stream.right_time.t, seen,
                     stream.right_rows, stream.groups, strict, req.ties == Ties::kLast,
                     stream.forward_rows.as<std::int32_t>());
     } else if (req.direction == Direction::kNearest) {
@@ -290,6 +303,7 @@ void prepare_stream(const Context& context, StreamState& stream) {
   facts.right_ascends = right_ascends;
   facts.forced = req.plan;
   const PlanChoice plan = choose_plan(facts);
+  if (plan.plan != PlanKind::kMerge) settle_left(context, *stream.left);
   stream.plan = plan.plan;
   describe(stream, facts, plan);
   order_and_match(context, stream, needs, t, code, right_ascends);

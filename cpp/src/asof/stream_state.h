@@ -21,8 +21,8 @@ struct StreamState {
   const StreamRequest* request = nullptr;
 
   // Left: shared with other streams of the same side.
-  const Times* left = nullptr;
-  const std::int32_t* left_code = nullptr;
+  Times* left = nullptr;
+  LeftCodes* left_codes = nullptr;  // null: no keys
 
   // Right.
   std::int64_t right_rows = 0;
@@ -73,7 +73,7 @@ struct LeftSides {
   struct Entry {
     std::optional<Times> times[3];    // by TimeKind
     std::optional<KeyCodes> keys[2];  // by null_keys_equal
-    Buffer plain_code;                // no keys, but rows that match nothing
+    std::optional<LeftCodes> plain;   // no keys, but rows that match nothing
   };
   std::vector<Entry> entries;
 };

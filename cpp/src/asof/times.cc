@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "prefetch.h"
 #include "simd.h"
 
 namespace flowstate::asof {
@@ -123,10 +124,18 @@ struct Piecewise {
   }
 };
 
+// Rows of a sample that tell a sorted column from one that is not, for a few microseconds.
+constexpr std::int64_t kSample = 256;
+
 // 1 if some t[i + 1] < t[i] for i in [begin, end).
 FS_SIMD_CLONES int steps_back(const std::int64_t* t, std::int64_t begin, std::int64_t end) noexcept {
   int found = 0;
-  for (std::int64_t i = begin; i < end; ++i) found |= static_cast<int>(t[i + 1] < t[i]);
+  std::int64_t i = begin;
+  for (; i + 64 <= end; i += 64) {
+    for (std::int64_t k = 0; k < 64; k += 8) prefetch_read(t + i + k, kPrefetchAhead);
+    for (std::int64_t k = i; k < i + 64; ++k) found |= static_cast<int>(t[k + 1] < t[k]);
+  }
+  for (; i < end; ++i) found |= static_cast<int>(t[i + 1] < t[i]);
   return found;
 }
 
@@ -175,7 +184,16 @@ bool ascends(const Context& context, const std::int64_t* t, std::int64_t count) 
   return !bad.load();
 }
 
-Times read_times(const Context& context, const TimeColumn& column, TimeKind kind) {
+bool ascends_from(const std::int64_t* t, std::int64_t begin, std::int64_t end) noexcept {
+  return begin >= end || steps_back(t, std::max<std::int64_t>(begin - 1, 0), end - 1) == 0;
+}
+
+void settle_order(const Context& context, Times& times) {
+  if (!times.settled) times.ascending = ascends(context, times.t, times.count);
+  times.settled = true;
+}
+
+Times read_times(const Context& context, const TimeColumn& column, TimeKind kind, bool sample) {
   Times times;
   times.kind = kind;
   times.name = column.column.name;
@@ -221,7 +239,16 @@ Times read_times(const Context& context, const TimeColumn& column, TimeKind kind
     }
     times.t = times.owned.as<std::int64_t>();
   }
-  times.ascending = ascends(context, times.t, times.count);
+  times.settled = !sample || !times.owned.empty() || times.count <= kSample;
+  if (times.settled) {
+    times.ascending = ascends(context, times.t, times.count);
+    return times;
+  }
+  const std::int64_t step = times.count / kSample;
+  for (std::int64_t i = step; i < times.count && times.ascending; i += step) {
+    times.ascending = times.t[i - step] <= times.t[i] && times.t[i - 1] <= times.t[i];
+  }
+  times.settled = !times.ascending;
   return times;
 }
 

@@ -23,6 +23,7 @@ struct Times {
   TimeKind kind = TimeKind::kSigned;
   std::vector<std::uint8_t> dead;  // 1: null or NaN; empty when no row is
   bool ascending = true;
+  bool settled = true;  // false: `ascending` is what a sample of the rows says
   Buffer owned;
   std::string name;
   std::string unit;
@@ -31,8 +32,15 @@ struct Times {
 // The representation that holds every one of these columns.
 TimeKind time_kind(const std::vector<const TimeColumn*>& columns);
 
-// Throws Error OVERFLOW. O(n), parallel; sets `ascending`.
-Times read_times(const Context& context, const TimeColumn& column, TimeKind kind);
+// Throws Error OVERFLOW. O(n), parallel; sets `ascending`. With `sample` the order of a column that needs no
+// conversion may be left to settle_order, or to whoever reads all rows anyway: O(1) then.
+Times read_times(const Context& context, const TimeColumn& column, TimeKind kind, bool sample = false);
+
+// Makes `ascending` the truth.
+void settle_order(const Context& context, Times& times);
+
+// Whether rows [begin, end) ascend, and from the row before them.
+bool ascends_from(const std::int64_t* t, std::int64_t begin, std::int64_t end) noexcept;
 
 inline std::int64_t ordered_bits(double value) noexcept {
   const auto bits = std::bit_cast<std::int64_t>(value + 0.0);

@@ -117,9 +117,11 @@ CopyJob::~CopyJob() {
 }
 
 void CopyJob::run() noexcept {
-  const duck::Api& api = connection_->api();
   std::string error;
+  ErrorCode code = ErrorCode::CORRUPT;
   try {
+    connection_->open();
+    const duck::Api& api = connection_->api();
     if (api.arrow_scan(connection_->get(), view_.c_str(), &stream_) != 0) {
       error = "DuckDB does not take the batches' schema";
     } else {
@@ -133,11 +135,15 @@ void CopyJob::run() noexcept {
       api.query(connection_->get(), ("DROP VIEW IF EXISTS " + view_).c_str(), &result);
       api.destroy_result(&result);
     }
+  } catch (const Error& failure) {
+    code = failure.code();
+    error = failure.what();
   } catch (const std::exception& failure) {
     error = failure.what();
   }
   const std::lock_guard lock(mutex_);
   done_ = true;
+  code_ = code;
   error_ = std::move(error);
   changed_.notify_all();
 }
@@ -180,7 +186,7 @@ const char* CopyJob::get_last_error(ArrowArrayStream*) { return "the write was a
 
 void CopyJob::push(std::uint64_t id, ArrowData batch) {
   const std::lock_guard lock(mutex_);
-  if (done_) throw Error(ErrorCode::CORRUPT, error_.empty() ? "the write is over" : error_);
+  if (done_) throw Error(code_, error_.empty() ? "the write is over" : error_);
   queue_.push_back({id, std::move(batch)});
   changed_.notify_all();
 }
@@ -196,7 +202,7 @@ void CopyJob::finish() {
   changed_.notify_all();
   changed_.wait(lock, [this] { return done_; });
   if (aborted_) throw Error(ErrorCode::ABORTED, "the write was aborted by its signal");
-  if (!error_.empty()) throw Error(ErrorCode::CORRUPT, error_);
+  if (!error_.empty()) throw Error(code_, error_);
 }
 
 void CopyJob::abort() noexcept {

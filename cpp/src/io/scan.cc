@@ -11,6 +11,7 @@
 
 #include "flowstate/error.h"
 #include "io/column_store.h"
+#include "io/sink.h"
 
 namespace flowstate::io {
 
@@ -135,9 +136,10 @@ static void sink_callback(duck::FunctionInfo info, duck::Chunk input, duck::Vect
   }
 }
 
-namespace {
-
 void register_sink(const duck::Api& api, duck::Connection connection) {
+  // All engines of a process share one mapped library, so any engine's table will do; this one never goes away.
+  static const duck::Api shared = api;
+  g_api.store(&shared, std::memory_order_release);
   duck::LogicalType big = api.create_logical_type(duck::kBigInt);
   duck::LogicalType any = api.create_logical_type(duck::kAny);
   duck::ScalarFunction function = api.create_scalar_function();
@@ -155,6 +157,8 @@ void register_sink(const duck::Api& api, duck::Connection connection) {
   api.destroy_logical_type(&big);
   if (state != 0) throw Error(ErrorCode::INTERNAL, "libduckdb refused the sink function");
 }
+
+namespace {
 
 [[noreturn]] void throw_duck(const ScanConnection& connection, const char* text) {
   connection.check();
@@ -301,59 +305,8 @@ std::int64_t count_rows(ScanConnection& connection, const ScanRequest& request) 
 
 }  // namespace
 
-DuckEngine::DuckEngine(const std::string& library_path) : api_(duck::load(library_path)) {
-  // All engines of a process share one mapped library, so any engine's table will do; this one never goes away.
-  static const duck::Api shared = api_;
-  g_api.store(&shared, std::memory_order_release);
-}
-
-DuckEngine::~DuckEngine() {
-  for (auto& [threads, database] : databases_) api_.close(&database);
-}
-
-duck::Connection DuckEngine::connect(int threads) {
-  const std::lock_guard lock(mutex_);
-  duck::Database& database = databases_[threads];
-  const bool fresh = database == nullptr;
-  if (fresh) {
-    duck::Config config = nullptr;
-    api_.create_config(&config);
-    if (threads > 0) api_.set_config(config, "threads", std::to_string(threads).c_str());
-    char* reason = nullptr;
-    const duck::State state = api_.open_ext(":memory:", &database, config, &reason);
-    api_.destroy_config(&config);
-    const std::string text = reason == nullptr ? "" : reason;
-    if (reason != nullptr) api_.free(reason);
-    if (state != 0) throw Error(ErrorCode::INTERNAL, "libduckdb cannot open an instance: " + text);
-  }
-  duck::Connection connection = nullptr;
-  if (api_.connect(database, &connection) != 0)
-    throw Error(ErrorCode::INTERNAL, "libduckdb refused a connection");
-  if (fresh) {
-    register_sink(api_, connection);
-    duck::Result result{};
-    api_.query(connection, "SET GLOBAL TimeZone = 'UTC'", &result);
-    api_.destroy_result(&result);
-  }
-  return connection;
-}
-
-ScanConnection::ScanConnection(std::shared_ptr<DuckEngine> engine, int threads)
-    : engine_(std::move(engine)), connection_(engine_->connect(threads)) {}
-
-ScanConnection::~ScanConnection() { api().disconnect(&connection_); }
-
-void ScanConnection::interrupt() noexcept {
-  interrupted_.store(true);
-  api().interrupt(connection_);
-}
-
-void ScanConnection::check() const {
-  if (interrupted_.load()) throw Error(ErrorCode::ABORTED, "the scan was aborted by its signal");
-}
-
 Scanned scan_whole(const std::shared_ptr<ScanConnection>& connection, ScanRequest request) {
-  connection->check();
+  connection->open();
   if (!request.row_number.empty() && request.rows >= 0) return scan_sink(*connection, request);
   if (request.rows < 0) request.rows = count_rows(*connection, request);
   ScanCursor cursor(connection, std::move(request));
@@ -369,6 +322,7 @@ ScanCursor::ScanCursor(std::shared_ptr<ScanConnection> connection, ScanRequest r
 }
 
 ScanCursor::~ScanCursor() {
+  if (connection_->get() == nullptr) return;
   const duck::Api& api = connection_->api();
   if (waiting_ != nullptr) api.destroy_data_chunk(&waiting_);
   api.destroy_result(&result_);
@@ -412,7 +366,7 @@ Scanned ScanCursor::all() {
 }
 
 Scanned ScanCursor::fetch(std::int64_t capacity, bool whole) {
-  connection_->check();
+  connection_->open();
   const duck::Api& api = connection_->api();
   if (!started_) start();
   std::vector<std::unique_ptr<ColumnStore>> stores;

@@ -48,6 +48,16 @@ void TextDictionary::clear() {
 }
 
 std::int32_t TextDictionary::intern(const duck::String& text, std::int64_t row) {
+  if (text.length <= kInline) {
+    // DuckDB's own form of a short text is the key already; bytes past its end are cut all the same.
+    std::uint64_t low;
+    std::uint64_t high;
+    std::memcpy(&low, &text, 8);
+    std::memcpy(&high, text.prefix + 4, 8);
+    low &= ~std::uint64_t{0} >> (text.length >= 4 ? 0 : 32 - 8 * text.length);
+    high &= text.length > 4 ? ~std::uint64_t{0} >> (96 - 8 * text.length) : 0;
+    return find_or_add(low, high, {text.prefix, text.length}, row);
+  }
   return intern(std::string_view(text.data(), text.length), row);
 }
 

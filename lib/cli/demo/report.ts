@@ -46,7 +46,7 @@ function card(title: string, note: string, body: string, css = ''): string {
 
 function rowsTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const numeric = header.map((_, column) =>
-    rows.every((row) => /^(-?[\d.,]+( [nµm]?s| min)?|)$/.test(row[column] ?? '')),
+    rows.every((row) => /^(-?[\d.,]+( [n\u00b5m]?s| min)?|)$/.test(row[column] ?? '')),
   );
   const cell = (tag: string, value: string, column: number): string => {
     const css = [numeric[column] === true ? 'num' : '', value === '' ? 'null' : '']

@@ -30,11 +30,14 @@ test('carries the library twice, the command, the loader, the sources of the add
     'dist/esm/index.d.ts',
     'dist/cjs/index.js',
     'dist/cjs/index.d.ts',
-    'dist/cjs/cli/main.js',
+    'dist/cli/flowstate.cjs',
+    'dist/cli/THIRD-PARTY-LICENSES.txt',
     'bin/flowstate.js',
+    'bin/load-command.cjs',
     'native/load.cjs',
     'scripts/install.mjs',
     'scripts/addon-build.mjs',
+    'scripts/code-cache.mjs',
     'CMakeLists.txt',
     'cpp/CMakeLists.txt',
     'cpp/binding/addon.cc',
@@ -50,6 +53,14 @@ test('carries no tests, no benchmarks, no logs and nothing that was built here b
   expect(
     files.filter((file) => /^(test|bench|build|lib|coverage|demo-output|\.ci)\/|\.log$|\/test\/|\/fuzz\//.test(file)),
   ).toEqual([]);
+});
+
+test('the licences of all that is in the bundled command go along, and V8 code does not', () => {
+  const text = readFileSync(join(ROOT, 'dist/cli/THIRD-PARTY-LICENSES.txt'), 'utf8');
+  for (const name of ['apache-arrow', 'commander', 'fastest-levenshtein', 'flatbuffers', 'tslib']) {
+    expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+$`, 'm'));
+  }
+  expect(files.filter((file) => file.endsWith('.cache'))).toEqual([]);
 });
 
 test('every file that the addon is built from is there', () => {

@@ -1,8 +1,8 @@
 /** Which right row groups a join may leave unread: never one that could hold a match. */
-import { TimeUnit } from 'apache-arrow';
+import { type Table, TimeUnit } from 'apache-arrow';
 import type { SideOptions } from '../../../lib/cli/join-options.js';
-import { neededTimes } from '../../../lib/cli/prune.js';
-import type { FileInfo } from '../../../lib/storage/types.js';
+import { extremes, neededTimes as needed, statedExtremes } from '../../../lib/cli/prune.js';
+import type { FileInfo, TimeRange } from '../../../lib/storage/types.js';
 import { int64, tableOf, timestamps } from '../../integration/cli/fixtures.js';
 
 const left = tableOf({ ts: timestamps([5_500_000n, 2_000_001n], TimeUnit.NANOSECOND) });
@@ -13,6 +13,9 @@ function file(groups: readonly (readonly [bigint, bigint])[], schema = right.sch
   const rowGroups = groups.map(([min, max]) => ({ rows: 1, statistics: { ts: { min, max, nullCount: 0 } } }));
   return { format: 'parquet', schema, rows: groups.length, bytes: 1, rowGroups };
 }
+
+const neededTimes = (table: Table, info: FileInfo, options: SideOptions): TimeRange | undefined =>
+  needed(table.schema, extremes(table, 'ts'), info, options);
 
 const on: SideOptions = { on: 'ts' };
 const SPREAD = file([
@@ -65,4 +68,15 @@ test('a tolerance does not prune: it would turn "too far" into "nothing there"',
 
 test('a left side without times needs everything', () => {
   expect(neededTimes(tableOf({ ts: timestamps([], TimeUnit.NANOSECOND) }), SPREAD, on)).toBeUndefined();
+});
+
+test('statistics tell the times of a file where every row group with times states them', () => {
+  expect(statedExtremes(SPREAD, 'ts')).toEqual({ min: 0n, max: 9n });
+  const nulls = { rows: 4, statistics: { ts: { min: null, max: null, nullCount: 4 } } };
+  expect(statedExtremes({ ...SPREAD, rowGroups: [...SPREAD.rowGroups, nulls] }, 'ts')).toEqual({ min: 0n, max: 9n });
+  const silent = { rows: 4, statistics: { ts: { min: null, max: null, nullCount: 0 } } };
+  expect(statedExtremes({ ...SPREAD, rowGroups: [...SPREAD.rowGroups, silent] }, 'ts')).toBeNull();
+  expect(statedExtremes({ ...SPREAD, rowGroups: [{ rows: 4, statistics: {} }] }, 'ts')).toBeNull();
+  expect(statedExtremes({ ...SPREAD, rowGroups: [] }, 'ts')).toBeNull();
+  expect(statedExtremes(SPREAD, 'other')).toBeNull();
 });

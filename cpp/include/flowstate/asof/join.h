@@ -88,6 +88,7 @@ struct JoinRequest {
   std::vector<Column> left_payload;  // gathered only when some stream is inner; never kDictionary
   std::vector<StreamRequest> streams;
   std::int32_t threads = 0;  // 0: all of the pool's
+  bool trusting = true;      // put row checks off to the pass that reads the rows; tests run both ways
   bool explain = false;
 };
 

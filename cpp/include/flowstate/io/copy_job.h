@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "flowstate/error.h"
 #include "flowstate/io/arrow_c.h"
 #include "flowstate/io/scan.h"
 
@@ -80,8 +81,9 @@ class CopyJob {
   std::vector<std::uint64_t> released_;
   bool ended_ = false;  // no more batches
   bool aborted_ = false;
-  bool done_ = false;  // the statement is over
-  std::string error_;  // its error, if any
+  bool done_ = false;                    // the statement is over
+  ErrorCode code_ = ErrorCode::CORRUPT;  // its error, if any: set with done_
+  std::string error_;
   std::thread thread_;
 };
 

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "flowstate/io/duck_api.h"
@@ -55,40 +56,53 @@ struct Scanned {
   std::vector<ScannedColumn> columns;
 };
 
-// One libduckdb with an in-memory instance per thread count. Thread-safe.
+// One libduckdb with an in-memory instance per thread count. Thread-safe. Loading the library and opening an instance
+// take tens of milliseconds, so both wait for the first connection: whoever makes an engine on a thread that must not
+// wait makes none of them there.
 class DuckEngine {
  public:
-  explicit DuckEngine(const std::string& library_path);
+  explicit DuckEngine(std::string library_path) : library_path_(std::move(library_path)) {}
   ~DuckEngine();
   DuckEngine(const DuckEngine&) = delete;
   DuckEngine& operator=(const DuckEngine&) = delete;
 
+  // Valid once a connection was made.
   const duck::Api& api() const noexcept { return api_; }
+  // Throws Error ADDON_UNAVAILABLE, INTERNAL.
   duck::Connection connect(int threads);
 
  private:
+  duck::Database& database(int threads);
+
+  std::string library_path_;
   duck::Api api_;
+  bool loaded_ = false;
   std::mutex mutex_;
   std::map<int, duck::Database> databases_;
 };
 
-// A connection that any thread may interrupt, before, during or after its use.
+// A connection, made at its first use, that any thread may interrupt before, during or after it.
 class ScanConnection {
  public:
-  ScanConnection(std::shared_ptr<DuckEngine> engine, int threads);
+  ScanConnection(std::shared_ptr<DuckEngine> engine, int threads)
+      : engine_(std::move(engine)), threads_(threads) {}
   ~ScanConnection();
   ScanConnection(const ScanConnection&) = delete;
   ScanConnection& operator=(const ScanConnection&) = delete;
 
+  // Connects where that was not done yet; one thread at a time. Throws as DuckEngine::connect, and ABORTED.
+  void open();
   const duck::Api& api() const noexcept { return engine_->api(); }
-  duck::Connection get() const noexcept { return connection_; }
+  // Null before `open`.
+  duck::Connection get() const noexcept { return connection_.load(); }
   void interrupt() noexcept;
   // Throws Error ABORTED after an interrupt.
   void check() const;
 
  private:
   std::shared_ptr<DuckEngine> engine_;
-  duck::Connection connection_ = nullptr;
+  int threads_;
+  std::atomic<duck::Connection> connection_{nullptr};
   std::atomic<bool> interrupted_{false};
 };
 
