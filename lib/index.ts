@@ -75,3 +75,47 @@ export type {
   SimulateMarketOptions,
   SimulationModel,
 } from './orderbook/simulate-options.js';
+export { OrderBook } from './orderbook/order-book.js';
+export type { BatchResult, CommandBatch } from './orderbook/batch.js';
+export {
+  CANCEL_REASONS,
+  type CancelReason,
+  COMMAND_KINDS,
+  type CommandKind,
+  ORDER_STATES,
+  ORDER_TYPES,
+  type OrderState,
+  type OrderType,
+  POST_ONLY,
+  type PostOnly,
+  type RejectReason,
+  REJECTS,
+  SELF_TRADE,
+  type SelfTrade,
+  type Side,
+  SIDES,
+  type TimeInForce,
+  TIMES_IN_FORCE,
+} from './orderbook/names.js';
+export type { PriceLike, Whole } from './orderbook/numbers.js';
+export type { OrderBookOptions } from './orderbook/options.js';
+export type {
+  Accepted,
+  Bbo,
+  BookStats,
+  ChangeRequest,
+  DepthLevel,
+  Fill,
+  LevelDeltas,
+  OrderRequest,
+  OrderResult,
+  QueuePosition,
+  Rejected,
+  Removal,
+  ReplaceRequest,
+  RestingOrder,
+} from './orderbook/types.js';
+export { EVENT_KINDS, type EventKind } from './orderbook/names.js';
+export { type BookReplay, type FeedSource, replayBook } from './orderbook/replay/replay-book.js';
+export type { BookFeature, FeedFormat, ReplayBookOptions, SampleTimes } from './orderbook/replay/options.js';
+export type { ReplayStats, SequenceGap } from './orderbook/replay/stats.js';

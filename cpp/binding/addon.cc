@@ -71,7 +71,7 @@ Napi::Value probe_device(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// bufferStats(): { cachedBytes, liveBytes, hits, misses }
+// bufferStats(): { cachedBytes, liveBytes, hits, misses, books }
 Napi::Value buffer_stats(const Napi::CallbackInfo& info) {
   const BufferCacheStats stats = buffer_cache_stats();
   Napi::Object result = Napi::Object::New(info.Env());
@@ -79,6 +79,7 @@ Napi::Value buffer_stats(const Napi::CallbackInfo& info) {
   result.Set("liveBytes", static_cast<double>(stats.live_bytes));
   result.Set("hits", static_cast<double>(stats.hits));
   result.Set("misses", static_cast<double>(stats.misses));
+  result.Set("books", static_cast<double>(data_of(info.Env()).live_books->load()));
   return result;
 }
 
@@ -106,6 +107,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_join(env, exports);
   register_io(env, exports);
   register_book_sim(env, exports);
+  register_book(env, exports);
+  register_book_replay(env, exports);
   return exports;
 }
 

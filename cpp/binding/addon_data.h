@@ -2,6 +2,8 @@
 // environments may load the addon at once, and one may be torn down while the other computes.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "binding/async.h"
@@ -17,6 +19,8 @@ struct AddonData {
   ThreadPool& pool();
 
   std::unique_ptr<ThreadPool> threads;
+  // Order books and replays whose memory is held: handles share it, because finalizers may run after this is gone.
+  std::shared_ptr<std::atomic<std::int64_t>> live_books = std::make_shared<std::atomic<std::int64_t>>(0);
   AsyncRunner runner;  // destroyed first: its tasks use the pool
 };
 
@@ -25,5 +29,7 @@ AddonData& data_of(Napi::Env env);
 void register_join(Napi::Env env, Napi::Object exports);
 void register_io(Napi::Env env, Napi::Object exports);
 void register_book_sim(Napi::Env env, Napi::Object exports);
+void register_book(Napi::Env env, Napi::Object exports);
+void register_book_replay(Napi::Env env, Napi::Object exports);
 
 }  // namespace flowstate::binding

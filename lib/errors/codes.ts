@@ -14,6 +14,8 @@ export const ERROR_CODES = {
   FS_ERR_OVERFLOW: 'DataError',
   FS_ERR_LATE_ROW: 'DataError',
   FS_ERR_CORRUPT: 'DataError',
+  FS_ERR_SEQUENCE_GAP: 'DataError',
+  FS_ERR_BOOK_EVENT: 'DataError',
   FS_ERR_CLOSED: 'StateError',
   FS_ERR_BUSY: 'StateError',
   FS_ERR_DETACHED: 'StateError',

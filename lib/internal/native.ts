@@ -8,6 +8,14 @@
 import addonLoader from '#addon';
 
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
+import type { NativeBook, NativeBookOptions, NativeCommandResults, NativeCommands } from './native-book.js';
+import type {
+  NativeEventColumns,
+  NativeFeatureBatch,
+  NativeReplay,
+  NativeReplayOptions,
+  NativeReplayStats,
+} from './native-replay.js';
 
 /** Physical column layouts; the numbers are `ColumnType` in `cpp/include/flowstate/column.h`. */
 export const NativeType = {
@@ -204,6 +212,8 @@ export interface NativeBufferStats {
   readonly liveBytes: number;
   readonly hits: number;
   readonly misses: number;
+  /** Order books and replays of this thread whose memory is held. */
+  readonly books: number;
 }
 
 /** How a DuckDB vector becomes an Arrow column; the numbers are `ScanKind` in `cpp/include/flowstate/io/scan.h`. */
@@ -309,6 +319,29 @@ export interface NativeAddon {
   simulateOpen(request: NativeSimRequest): NativeSimulation;
   /** Goes on for at most so many arrivals; one call at a time. */
   simulateNext(simulation: NativeSimulation, arrivals: number): NativeTask<NativeSimBatch>;
+  bookOpen(options: NativeBookOptions): NativeBook;
+  bookApply(book: NativeBook, commands: NativeCommands): NativeCommandResults;
+  bookMassCancel(book: NativeBook, owner: number | null, side: number | null): number;
+  /** Words: see `cpp/binding/orderbook_binding.cc`. So are the next four. */
+  bookDepth(book: NativeBook, side: number, levels: number): ArrayBuffer;
+  bookOrders(book: NativeBook, side: number, stops: boolean): ArrayBuffer;
+  bookFind(book: NativeBook, id: bigint): ArrayBuffer;
+  bookQueue(book: NativeBook, id: bigint): ArrayBuffer;
+  bookStats(book: NativeBook): ArrayBuffer;
+  bookTakeDeltas(book: NativeBook): ArrayBuffer;
+  bookChecksum(book: NativeBook, levelsOnly: boolean): bigint;
+  bookSnapshot(book: NativeBook): ArrayBuffer;
+  bookRestore(book: NativeBook, bytes: ArrayBufferView): void;
+  bookClose(book: NativeBook): void;
+  replayOpen(options: NativeReplayOptions): NativeReplay;
+  /** Input is copied. Only at the beginning and when `replayRun` has asked for it. */
+  replayFeed(replay: NativeReplay, bytes: Uint8Array): void;
+  replayFeedColumns(replay: NativeReplay, columns: NativeEventColumns): void;
+  replayFinish(replay: NativeReplay): void;
+  replayRun(replay: NativeReplay): NativeTask<NativeFeatureBatch>;
+  replayStats(replay: NativeReplay): NativeReplayStats;
+  replaySymbols(replay: NativeReplay): string[];
+  replayClose(replay: NativeReplay): void;
 }
 
 export interface AddonLoad {

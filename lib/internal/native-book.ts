@@ -1,0 +1,70 @@
+/** Types of what the addon takes and returns for the order book. Enumerations are numbers of the C++ headers. */
+
+declare const bookBrand: unique symbol;
+/** An open order book; opaque. */
+export interface NativeBook {
+  readonly [bookBrand]: true;
+}
+
+/** `BookStorage` in `cpp/include/flowstate/book/matching_book.h`. */
+export const NativeBookStorage = { wide: 0, compact: 1, dense: 2 } as const;
+/** `CommandKind` there. */
+export const NativeCommandKind = { add: 0, cancel: 1, modify: 2, replace: 3 } as const;
+
+export interface NativeBookOptions {
+  readonly storage: number;
+  readonly windowTicks: number;
+  readonly expectedOrders: number;
+  readonly maxOrders: number;
+  readonly maxDenseId: number;
+  readonly minPrice: bigint;
+  readonly maxPrice: bigint;
+  readonly deltas: boolean;
+}
+
+/** A row is a command; a column that is null is 0 in every row. */
+export interface NativeCommands {
+  readonly rows: number;
+  readonly kind: Uint8Array;
+  readonly id: BigUint64Array;
+  readonly newId: BigUint64Array | null;
+  readonly side: Uint8Array | null;
+  readonly price: BigInt64Array | null;
+  readonly quantity: BigUint64Array | null;
+  readonly type: Uint8Array | null;
+  readonly timeInForce: Uint8Array | null;
+  readonly postOnly: Uint8Array | null;
+  readonly selfTrade: Uint8Array | null;
+  readonly stopPrice: BigInt64Array | null;
+  readonly display: BigUint64Array | null;
+  readonly owner: Uint32Array | null;
+  readonly time: BigInt64Array | null;
+}
+
+/** Columns of results: u8 for enumerations, u32 for rows, u64 for the rest (prices i64). */
+export interface NativeCommandResults {
+  readonly rows: number;
+  readonly rejected: number;
+  readonly status: ArrayBuffer;
+  readonly state: ArrayBuffer;
+  readonly filled: ArrayBuffer;
+  readonly resting: ArrayBuffer;
+  readonly cancelled: ArrayBuffer;
+  readonly fills: {
+    readonly length: number;
+    readonly row: ArrayBuffer;
+    readonly makerId: ArrayBuffer;
+    readonly takerId: ArrayBuffer;
+    readonly price: ArrayBuffer;
+    readonly quantity: ArrayBuffer;
+    readonly takerSide: ArrayBuffer;
+  };
+  readonly removals: {
+    readonly length: number;
+    readonly row: ArrayBuffer;
+    readonly id: ArrayBuffer;
+    readonly quantity: ArrayBuffer;
+    readonly reason: ArrayBuffer;
+  };
+  readonly triggers: { readonly length: number; readonly row: ArrayBuffer; readonly id: ArrayBuffer };
+}
