@@ -155,27 +155,35 @@ Napi::Object results_to_js(Napi::Env env, book::CommandResults&& results) {
   put(object, "filled", results.filled);
   put(object, "resting", results.resting);
   put(object, "cancelled", results.cancelled);
-  Napi::Object fills = Napi::Object::New(env);
-  fills.Set("length", static_cast<double>(results.fills));
-  put(fills, "row", results.fill_row);
-  put(fills, "makerId", results.fill_maker);
-  put(fills, "takerId", results.fill_taker);
-  put(fills, "price", results.fill_price);
-  put(fills, "quantity", results.fill_quantity);
-  put(fills, "takerSide", results.fill_taker_side);
-  object.Set("fills", fills);
-  Napi::Object removals = Napi::Object::New(env);
-  removals.Set("length", static_cast<double>(results.removals));
-  put(removals, "row", results.removal_row);
-  put(removals, "id", results.removal_id);
-  put(removals, "quantity", results.removal_quantity);
-  put(removals, "reason", results.removal_reason);
-  object.Set("removals", removals);
-  Napi::Object triggers = Napi::Object::New(env);
-  triggers.Set("length", static_cast<double>(results.triggers));
-  put(triggers, "row", results.trigger_row);
-  put(triggers, "id", results.trigger_id);
-  object.Set("triggers", triggers);
+  // Most commands cause nothing: a null costs less than the empty buffers it stands for.
+  const auto group = [&](const char* key, std::size_t length, const auto& fill) {
+    if (length == 0) {
+      object.Set(key, env.Null());
+      return;
+    }
+    Napi::Object into = Napi::Object::New(env);
+    into.Set("length", static_cast<double>(length));
+    fill(into);
+    object.Set(key, into);
+  };
+  group("fills", results.fills, [&](Napi::Object& fills) {
+    put(fills, "row", results.fill_row);
+    put(fills, "makerId", results.fill_maker);
+    put(fills, "takerId", results.fill_taker);
+    put(fills, "price", results.fill_price);
+    put(fills, "quantity", results.fill_quantity);
+    put(fills, "takerSide", results.fill_taker_side);
+  });
+  group("removals", results.removals, [&](Napi::Object& removals) {
+    put(removals, "row", results.removal_row);
+    put(removals, "id", results.removal_id);
+    put(removals, "quantity", results.removal_quantity);
+    put(removals, "reason", results.removal_reason);
+  });
+  group("triggers", results.triggers, [&](Napi::Object& triggers) {
+    put(triggers, "row", results.trigger_row);
+    put(triggers, "id", results.trigger_id);
+  });
   return object;
 }
 

@@ -50,6 +50,7 @@ export interface NativeCommandResults {
   readonly filled: ArrayBuffer;
   readonly resting: ArrayBuffer;
   readonly cancelled: ArrayBuffer;
+  /** Null: none. So are the next two. */
   readonly fills: {
     readonly length: number;
     readonly row: ArrayBuffer;
@@ -58,13 +59,13 @@ export interface NativeCommandResults {
     readonly price: ArrayBuffer;
     readonly quantity: ArrayBuffer;
     readonly takerSide: ArrayBuffer;
-  };
+  } | null;
   readonly removals: {
     readonly length: number;
     readonly row: ArrayBuffer;
     readonly id: ArrayBuffer;
     readonly quantity: ArrayBuffer;
     readonly reason: ArrayBuffer;
-  };
-  readonly triggers: { readonly length: number; readonly row: ArrayBuffer; readonly id: ArrayBuffer };
+  } | null;
+  readonly triggers: { readonly length: number; readonly row: ArrayBuffer; readonly id: ArrayBuffer } | null;
 }

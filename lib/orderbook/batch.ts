@@ -152,7 +152,12 @@ function tableOf(rows: number, columns: readonly (readonly [string, DataType, Ar
 
 /** Views over what the addon returned; nothing is copied. */
 export function batchResult(native: NativeCommandResults): BatchResult {
-  const { rows, rejected, fills, removals, triggers } = native;
+  const { rows, rejected } = native;
+  const none = new ArrayBuffer(0);
+  const noFills = { length: 0, row: none, makerId: none, takerId: none, price: none, quantity: none, takerSide: none };
+  const fills = native.fills ?? noFills;
+  const removals = native.removals ?? { length: 0, row: none, id: none, quantity: none, reason: none };
+  const triggers = native.triggers ?? { length: 0, row: none, id: none };
   const result = {
     rows,
     rejected,

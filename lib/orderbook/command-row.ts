@@ -54,14 +54,14 @@ export class CommandRow {
       filled: new BigUint64Array(results.filled)[0]!,
       remaining: new BigUint64Array(results.resting)[0]!,
       cancelled: new BigUint64Array(results.cancelled)[0]!,
-      fills: results.fills.length === 0 ? [] : fillsOf(results),
-      removed: results.removals.length === 0 ? [] : removalsOf(results),
-      triggered: results.triggers.length === 0 ? [] : [...new BigUint64Array(results.triggers.id)],
+      fills: results.fills === null ? [] : fillsOf(results.fills),
+      removed: results.removals === null ? [] : removalsOf(results.removals),
+      triggered: results.triggers === null ? [] : [...new BigUint64Array(results.triggers.id)],
     };
   }
 }
 
-function fillsOf({ fills }: NativeCommandResults): Fill[] {
+function fillsOf(fills: NonNullable<NativeCommandResults['fills']>): Fill[] {
   const makerId = new BigUint64Array(fills.makerId);
   const takerId = new BigUint64Array(fills.takerId);
   const price = new BigInt64Array(fills.price);
@@ -76,7 +76,7 @@ function fillsOf({ fills }: NativeCommandResults): Fill[] {
   }));
 }
 
-function removalsOf({ removals }: NativeCommandResults): Removal[] {
+function removalsOf(removals: NonNullable<NativeCommandResults['removals']>): Removal[] {
   const id = new BigUint64Array(removals.id);
   const quantity = new BigUint64Array(removals.quantity);
   const reason = new Uint8Array(removals.reason);

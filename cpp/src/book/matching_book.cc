@@ -156,6 +156,9 @@ class BookOf final : public MatchingBook {
   }
 
  private:
+  // Rows between asking for a slot and using it: some 10 ns each, against 100 ns of memory.
+  static constexpr std::size_t kPrefetchAhead = 12;
+
   template <bool kPlain>
   void run(const CommandColumns& c, CommandResults& results) {
     std::uint8_t* status = results.status.data();
@@ -166,6 +169,8 @@ class BookOf final : public MatchingBook {
     CommandListener& listener = core_.listener();
     for (std::size_t i = 0; i < c.rows; ++i) {
       listener.row = static_cast<std::uint32_t>(i);
+      // What a batch knows and a single command does not: whose slot comes next. Most of a hashed look-up is the miss.
+      if (c.rows - i > kPrefetchAhead) core_.store_of_book().ids.prefetch(c.id[i + kPrefetchAhead]);
       Reject reject = Reject::kNone;
       Execution done;
       const auto take = [&](const Result<Execution>& result) {

@@ -35,7 +35,7 @@ async function rowsOf(source: FeedSource, given: ReplayBookOptions): Promise<Rec
   return rows;
 }
 
-const code = (expected: string): unknown => expect.objectContaining({ code: expected });
+const code = (expected: string): Error => expect.objectContaining({ code: expected }) as Error;
 
 withAddon('replayBook', () => {
   it('makes a row per event, missing levels null', async () => {
