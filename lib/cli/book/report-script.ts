@@ -13,8 +13,8 @@ export const BOOK_SCRIPT = String.raw`
   let chosen = D.chosen;
 
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const fixed = (v, d) => (v === null ? '–' : v.toLocaleString('en-US', { minimumFractionDigits: d, maximumFractionDigits: d }));
-  const whole = (v) => (v === null ? '–' : v.toLocaleString('en-US', { maximumFractionDigits: 8 }));
+  const fixed = (v, d) => (v === null ? '\u2013' : v.toLocaleString('en-US', { minimumFractionDigits: d, maximumFractionDigits: d }));
+  const whole = (v) => (v === null ? '\u2013' : v.toLocaleString('en-US', { maximumFractionDigits: 8 }));
   const clock = (offset, decimals) => {
     const ns = BigInt(D.base) + BigInt(Math.round(offset));
     const day = 86400000000000n;
@@ -229,9 +229,9 @@ export const BOOK_SCRIPT = String.raw`
     const s = spread(chosen), m = mid(chosen);
     const facts = [
       ['mid', fixed(m, D.digits + 1)],
-      ['spread', s === null ? '–' : fixed(s, D.digits)],
+      ['spread', s === null ? '\u2013' : fixed(s, D.digits)],
       ['microprice', fixed(D.micro[chosen], D.digits + 2)],
-      ['imbalance, ' + D.imbLevels + (D.imbLevels === 1 ? ' level' : ' levels'), D.imb[chosen] === null ? '–' : fixed(D.imb[chosen], 3)],
+      ['imbalance, ' + D.imbLevels + (D.imbLevels === 1 ? ' level' : ' levels'), D.imb[chosen] === null ? '\u2013' : fixed(D.imb[chosen], 3)],
     ];
     $('facts').innerHTML = facts.map(([name, value]) => '<dt>' + name + '</dt><dd>' + value + '</dd>').join('');
     let most = 1;
@@ -240,13 +240,13 @@ export const BOOK_SCRIPT = String.raw`
     const rows = [];
     for (let k = L - 1; k >= 0; k--) {
       const p = D.ap[chosen][k];
-      rows.push(p === null ? '<tr><td></td><td class="price">–</td><td></td></tr>'
+      rows.push(p === null ? '<tr><td></td><td class="price">\u2013</td><td></td></tr>'
         : '<tr><td></td><td class="price isask">' + fixed(p, D.digits) + '</td><td class="size ask">' + bar(D.as[chosen][k]) + '</td></tr>');
     }
     rows.push('<tr class="gap"><td colspan="3">' + (s === null ? 'one side is empty' : 'spread ' + fixed(s, D.digits)) + '</td></tr>');
     for (let k = 0; k < L; k++) {
       const p = D.bp[chosen][k];
-      rows.push(p === null ? '<tr><td></td><td class="price">–</td><td></td></tr>'
+      rows.push(p === null ? '<tr><td></td><td class="price">\u2013</td><td></td></tr>'
         : '<tr><td class="size bid">' + bar(D.bs[chosen][k]) + '</td><td class="price isbid">' + fixed(p, D.digits) + '</td><td></td></tr>');
     }
     $('ladder').innerHTML = rows.join('');
