@@ -2,14 +2,14 @@
 import { createError, fromNative } from '../errors/from-native.js';
 import { loadAddon, type NativeAddon } from '../internal/native.js';
 
-/** The addon. Throws FS_ERR_ADDON_UNAVAILABLE with the reason and what to do. */
-export function requireBookAddon(): NativeAddon {
+/** The addon, for `what` of it. Throws FS_ERR_ADDON_UNAVAILABLE with the reason and what to do. */
+export function requireBookAddon(what = 'order book', needed: keyof NativeAddon = 'bookOpen'): NativeAddon {
   const { addon, reason } = loadAddon();
   const why = addon === null ? (reason ?? 'unknown reason') : 'the addon is older than this library';
-  if (addon !== null && typeof addon.bookOpen === 'function') return addon;
+  if (addon !== null && typeof addon[needed] === 'function') return addon;
   throw createError(
     'FS_ERR_ADDON_UNAVAILABLE',
-    `the order book needs the native addon: ${why}; install cmake and a C++20 compiler and run 'npm rebuild flowstate' ('flowstate doctor' tells more)`,
+    `the ${what} needs the native addon: ${why}; install cmake and a C++20 compiler and run 'npm rebuild flowstate' ('flowstate doctor' tells more)`,
     { details: { reason: why } },
   );
 }

@@ -22,12 +22,7 @@ import {
 
 import { fail } from '../internal/validate.js';
 import type { NativeSimBatch, NativeSimQuotes, NativeSimTable } from '../internal/native-sim.js';
-
-/** Of order events, in the order of their numbers in `orderbook/include/orderbook/event.h`. */
-export const EVENT_KINDS = [
-  ...['add', 'reduce', 'delete', 'execute', 'replace', 'modify', 'trade', 'level', 'clear', 'status'],
-] as const;
-const SIDES = ['buy', 'sell'] as const;
+import { EVENT_KINDS, SIDES } from './names.js';
 
 /** Numbers of dictionaries, distinct within a schema. */
 const SYMBOL_ID = 71;

@@ -7,6 +7,7 @@ import { type RecordBatch, Table } from 'apache-arrow';
 import { createError, fromNative } from '../errors/from-native.js';
 import { loadAddon, type NativeAddon } from '../internal/native.js';
 import type { NativeSimBatch, NativeSimulation } from '../internal/native-sim.js';
+import { requireBookAddon } from './addon.js';
 import { SimulatedColumns, type SimulatedBatch } from './simulate-columns.js';
 import { parseSimulateOptions, type SimulateMarketOptions, type SimulationPlan } from './simulate-options.js';
 
@@ -30,17 +31,6 @@ export interface SimulatedMarket {
 /** Whether this machine has the addon, without which there is no simulator. */
 export function canSimulate(): boolean {
   return typeof loadAddon().addon?.simulateOpen === 'function';
-}
-
-function requireSimulator(): NativeAddon {
-  const { addon, reason } = loadAddon();
-  if (addon !== null && typeof addon.simulateOpen === 'function') return addon;
-  const why = addon === null ? (reason ?? 'unknown reason') : 'the addon is older than this library';
-  throw createError(
-    'FS_ERR_ADDON_UNAVAILABLE',
-    `the market simulator needs the native addon: ${why}; install cmake and a C++20 compiler and run 'npm rebuild flowstate' ('flowstate doctor' tells more)`,
-    { details: { reason: why } },
-  );
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {
@@ -97,7 +87,7 @@ export function simulateMarketBatches(
   options: SimulateMarketOptions = {},
 ): AsyncGenerator<SimulatedBatch, void, undefined> {
   const plan = parseSimulateOptions(options);
-  return generate(plan, requireSimulator());
+  return generate(plan, requireBookAddon('market simulator', 'simulateOpen'));
 }
 
 function tableOf(batches: readonly RecordBatch[]): Table {
