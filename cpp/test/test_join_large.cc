@@ -135,4 +135,54 @@ TEST_CASE("large joins agree over plans and threads, and with the oracle where i
   }
 }
 
+TEST_CASE("columns large enough to be written past the caches hold what the matches name") {
+  constexpr std::int64_t kLeft = 600001;
+  constexpr std::int64_t kRight = 300000;
+  ThreadPool pool(4);
+  const asof::CancelToken cancel;
+  std::vector<std::int64_t> left_time;
+  std::vector<std::int64_t> right_time;
+  std::vector<double> payload;
+  for (std::int64_t i = 0; i < kLeft; ++i) left_time.push_back(2 * i);
+  for (std::int64_t i = 0; i < kRight; ++i) {
+    right_time.push_back(4 * i + 100001);  // the first left rows find nothing: a mixed block, then whole ones
+    payload.push_back(static_cast<double>(i) * 0.25 - 7);
+  }
+  const auto column = [](ColumnType type, const auto& values, const char* name) {
+    Column result;
+    result.type = type;
+    result.name = name;
+    result.width = 8;
+    Chunk chunk;
+    chunk.values = reinterpret_cast<const std::uint8_t*>(values.data());
+    chunk.length = static_cast<std::int64_t>(values.size());
+    chunk.values_bytes = chunk.length * 8;
+    result.chunks.push_back(chunk);
+    return result;
+  };
+  asof::JoinRequest request;
+  request.left_rows = kLeft;
+  request.left_sides.emplace_back();
+  request.left_sides[0].time.column = column(ColumnType::kInt64, left_time, "left");
+  request.streams.emplace_back();
+  request.streams[0].right.time.column = column(ColumnType::kInt64, right_time, "right");
+  request.streams[0].payload.push_back(column(ColumnType::kFloat64, payload, "payload"));
+  for (const int threads : {1, 2, 4}) {
+    request.threads = threads;
+    const asof::JoinResult result = asof::join(request, pool, cancel);
+    const asof::OutputColumn& found = result.streams[0].columns[0];
+    const auto* values = found.values.as<double>();
+    const auto* valid = found.validity.as<std::uint8_t>();
+    std::int64_t wrong = 0;
+    for (std::int64_t i = 0; i < kLeft; ++i) {
+      const std::int64_t t = 2 * i - 100001;
+      const std::int64_t row = t < 0 ? -1 : std::min(kRight - 1, t / 4);
+      const bool has = (valid[i / 8] >> (i % 8)) & 1;
+      wrong += has != (row >= 0) || values[i] != (row < 0 ? 0.0 : payload[static_cast<std::size_t>(row)]);
+    }
+    INFO("threads " << threads);
+    REQUIRE(wrong == 0);
+  }
+}
+
 }  // namespace flowstate::test

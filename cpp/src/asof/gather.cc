@@ -51,6 +51,9 @@ void stream_words(const std::uint8_t* from, const std::int32_t* rows, std::int64
     std::memcpy(to + i * 8, &word, 8);
 #endif
   }
+#if defined(__SSE2__) && defined(__x86_64__)
+  _mm_sfence();  // such stores are not ordered with those that tell another thread that the block is done
+#endif
 }
 
 // 64-bit words of a bitmap are written little end first, whatever the machine.
