@@ -31,6 +31,30 @@ void reseal(std::vector<std::byte>& bytes) {
     bytes[bytes.size() - 8 + i] = static_cast<std::byte>(digest.value() >> 8 * i);
 }
 
+// Words of `bytes` changed at random, the checksum made right again: each is refused, or is the snapshot of a book
+// that holds together.
+template <class Book>
+int refusals_of_hostile_snapshots(const std::vector<std::byte>& bytes) {
+  RandomSource random(7);
+  int refusals = 0;
+  for (int i = 0; i < 4000; ++i) {
+    auto hostile = bytes;
+    const std::size_t word = 2 + random.next() % (bytes.size() / 8 - 3);
+    const std::uint64_t value = i % 3 == 0   ? random.next()
+                                : i % 3 == 1 ? random.next() % 8
+                                             : ~std::uint64_t{0} - i % 5;
+    for (std::size_t k = 0; k < 8; ++k) hostile[word * 8 + k] = static_cast<std::byte>(value >> 8 * k);
+    reseal(hostile);
+    Book other;
+    const SnapshotError error = other.restore(hostile);
+    refusals += error != SnapshotError::kNone;
+    REQUIRE(other.check_invariants() == "");
+    if (error == SnapshotError::kNone) REQUIRE(other.snapshot() == hostile);
+    if (error != SnapshotError::kNone) REQUIRE(other.stats().active_orders == 0);
+  }
+  return refusals;
+}
+
 }  // namespace
 
 TEST_CASE("books with the same orders have the same checksum whatever their history") {
@@ -160,25 +184,28 @@ TEST_CASE("damaged snapshots are refused and change nothing") {
 TEST_CASE("hostile snapshots with a right checksum give an error or a sound book") {
   OrderBook book;
   fill(book, 6, 400);
-  const auto bytes = book.snapshot();
-  RandomSource random(7);
-  int refusals = 0;
-  for (int i = 0; i < 4000; ++i) {
-    auto hostile = bytes;
-    const std::size_t word = 2 + random.next() % (bytes.size() / 8 - 3);
-    const std::uint64_t value = i % 3 == 0   ? random.next()
-                                : i % 3 == 1 ? random.next() % 8
-                                             : ~std::uint64_t{0} - i % 5;
-    for (std::size_t k = 0; k < 8; ++k) hostile[word * 8 + k] = static_cast<std::byte>(value >> 8 * k);
-    reseal(hostile);
-    OrderBook other;
-    const SnapshotError error = other.restore(hostile);
-    refusals += error != SnapshotError::kNone;
-    REQUIRE(other.check_invariants() == "");
-    if (error == SnapshotError::kNone) REQUIRE(other.snapshot() == hostile);
-    if (error != SnapshotError::kNone) REQUIRE(other.stats().active_orders == 0);
+  CHECK(refusals_of_hostile_snapshots<OrderBook>(book.snapshot()) > 1000);
+}
+
+TEST_CASE("hostile snapshots of level-only books too, with and without an index of ids") {
+  Event e;
+  e.price = Price{100};
+  e.quantity = 7;
+  LevelBook by_id;
+  for (e.order_id = 1; e.order_id <= 8; ++e.order_id) {
+    e.side = e.order_id % 2 != 0 ? Side::kBuy : Side::kSell;
+    e.price = Price{100 + static_cast<std::int64_t>(e.side) * 10};
+    REQUIRE(by_id.apply(e) == Reject::kNone);
   }
-  CHECK(refusals > 1000);
+  CHECK(refusals_of_hostile_snapshots<LevelBook>(by_id.snapshot()) > 1000);
+  PriceBook by_price;
+  e.kind = EventKind::kLevel;
+  for (std::int64_t i = 0; i < 8; ++i) {
+    e.side = i < 4 ? Side::kBuy : Side::kSell;
+    e.price = Price{100 + i};
+    REQUIRE(by_price.apply(e) == Reject::kNone);
+  }
+  CHECK(refusals_of_hostile_snapshots<PriceBook>(by_price.snapshot()) > 1000);
 }
 
 TEST_CASE("a snapshot outside the book's range or capacity is refused") {

@@ -260,6 +260,7 @@ class SnapshotReader {
       const std::uint64_t orders = in.next();
       need(orders <= std::numeric_limits<OrderCount>::max() && item.quantity != 0 && is_price(item.price));
       need(!S::kKeepsOrders || orders != 0);
+      need(S::kHasIds || orders == 0);  // nothing in the snapshot could back a count
       need(i == 0 || key_of(side, item.price) < key_of(side, levels_.back().price));
       item.orders = static_cast<OrderCount>(orders);
       if (i == 0) best_[static_cast<std::size_t>(side)] = levels_.size() + 1;
