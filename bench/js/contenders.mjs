@@ -63,7 +63,7 @@ export function polars({ left, right }, keyed, keyKind) {
 export async function duckdb({ left, right }, keyed) {
   const { DuckDBInstance } = require('@duckdb/node-api');
   const folder = mkdtempSync(join(tmpdir(), 'flowstate-bench-'));
-  const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
+  const instance = await DuckDBInstance.create(':memory:', { threads: '2', temp_directory: folder });
   const connection = await instance.connect();
   for (const [name, table] of [
     ['l', left],
@@ -72,8 +72,8 @@ export async function duckdb({ left, right }, keyed) {
     const file = join(folder, `${name}.parquet`);
     await writeTable(file, table);
     await connection.run(`CREATE TABLE ${name} AS FROM read_parquet('${file}')`);
+    rmSync(file);
   }
-  rmSync(folder, { recursive: true });
   const on = `${keyed ? 'l.symbol = r.symbol AND ' : ''}l.ts >= r.ts`;
   return {
     name: 'DuckDB',
@@ -88,6 +88,10 @@ export async function duckdb({ left, right }, keyed) {
       const [rows, matched, bid, ask] = reader.getRows()[0];
       return { rows, matched, bid, ask };
     },
-    close: () => connection.closeSync(),
+    close: () => {
+      connection.closeSync();
+      instance.closeSync();
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
