@@ -90,7 +90,7 @@ class Ours {
   std::uint64_t refused = 0;
 
  private:
-  Result<Execution> add(BookNumber book, const Order& order) {
+  ORDERBOOK_ALWAYS_INLINE Result<Execution> add(BookNumber book, const Order& order) {
     if constexpr (kIsArena) {
       return books_.add_order(book, order);
     } else {

@@ -19,12 +19,14 @@ using LevelKey = std::int64_t;
 using LevelId = std::uint32_t;    // 0: none
 using LadderIndex = std::size_t;  // a (book, side) pair of a level container
 
+// By arithmetic: the side of the next event is not predictable, and a branch on it costs more than all of this.
 [[nodiscard]] constexpr LevelKey key_of(Side side, Price price) noexcept {
-  return side == Side::kBuy ? price.ticks : ~price.ticks;
+  return price.ticks ^ -static_cast<std::int64_t>(side);
 }
 [[nodiscard]] constexpr Price price_of(Side side, LevelKey key) noexcept {
-  return Price{side == Side::kBuy ? key : ~key};
+  return Price{key ^ -static_cast<std::int64_t>(side)};
 }
+static_assert(static_cast<int>(Side::kBuy) == 0 && static_cast<int>(Side::kSell) == 1);
 
 // 32 bytes, two to a cache line. Ids are stable for the life of a level, wherever its container keeps it.
 struct Level {

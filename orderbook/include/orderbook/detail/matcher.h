@@ -15,6 +15,7 @@ class Matcher {
   explicit Matcher(S& store) noexcept : s_(store) {}
 
   // The plain limit order, of which books mostly consist, is inlined into the caller up to the point where it trades.
+  // What is not inlined takes the order by value: the caller's then stays in registers, field by field.
   ORDERBOOK_ALWAYS_INLINE Result<Execution> add(BookNumber book, const Order& order) {
     return is_plain(order) ? add_plain(book, order) : add_any(book, order);
   }
@@ -97,8 +98,8 @@ class Matcher {
 
  private:
   [[nodiscard]] static bool is_plain(const Order& order) noexcept {
-    const auto byte = [](auto field) { return lone(static_cast<std::uint32_t>(field)); };
-    return (byte(order.type) | byte(order.time_in_force) | byte(order.post_only) | order.display) == 0;
+    const auto word = [](auto field) { return static_cast<Quantity>(field); };
+    return (word(order.type) | word(order.time_in_force) | word(order.post_only) | order.display) == 0;
   }
 
   ORDERBOOK_ALWAYS_INLINE Result<Execution> add_plain(BookNumber book, const Order& order) {
@@ -113,13 +114,13 @@ class Matcher {
     return Execution{0, order.quantity, 0, 0, OrderState::kResting};
   }
 
-  ORDERBOOK_NOINLINE Result<Execution> cross(BookNumber book, const Order& order) {
+  ORDERBOOK_NOINLINE Result<Execution> cross(BookNumber book, const Order order) {
     const Execution done = enter(book, order, order.price);
     if (s_.books[book].has_new_trade) run_stops(book);
     return done;
   }
 
-  ORDERBOOK_NOINLINE Result<Execution> add_any(BookNumber book, const Order& order) {
+  ORDERBOOK_NOINLINE Result<Execution> add_any(BookNumber book, const Order order) {
     Price price = order.price;
     if (const Reject why = check(book, order, price); why != Reject::kNone) [[unlikely]] {
       return refuse(book, order.id, why);
