@@ -9,6 +9,7 @@
 
 #include "binding/addon_data.h"
 #include "binding/book_columns.h"
+#include "binding/command_slot.h"
 #include "binding/guard.h"
 #include "binding/marshal.h"
 #include "flowstate/book/matching_book.h"
@@ -143,18 +144,12 @@ book::CommandColumns commands_from_js(const Napi::Object& object) {
   return columns;
 }
 
-Napi::Object results_to_js(Napi::Env env, book::CommandResults&& results) {
-  Napi::Object object = Napi::Object::New(env);
-  const auto put = [&](Napi::Object& into, const char* key, Buffer& buffer) {
-    into.Set(key, buffer_to_js(env, std::move(buffer)));
-  };
-  object.Set("rows", static_cast<double>(results.rows));
-  object.Set("rejected", static_cast<double>(results.rejected));
-  put(object, "status", results.status);
-  put(object, "state", results.state);
-  put(object, "filled", results.filled);
-  put(object, "resting", results.resting);
-  put(object, "cancelled", results.cancelled);
+void put(Napi::Object& into, const char* key, Buffer& buffer) {
+  into.Set(key, buffer_to_js(into.Env(), std::move(buffer)));
+}
+
+void put_events(Napi::Object& object, book::CommandResults& results) {
+  const Napi::Env env = object.Env();
   // Most commands cause nothing: a null costs less than the empty buffers it stands for.
   const auto group = [&](const char* key, std::size_t length, const auto& fill) {
     if (length == 0) {
@@ -184,6 +179,18 @@ Napi::Object results_to_js(Napi::Env env, book::CommandResults&& results) {
     put(triggers, "row", results.trigger_row);
     put(triggers, "id", results.trigger_id);
   });
+}
+
+Napi::Object results_to_js(Napi::Env env, book::CommandResults&& results) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("rows", static_cast<double>(results.rows));
+  object.Set("rejected", static_cast<double>(results.rejected));
+  put(object, "status", results.status);
+  put(object, "state", results.state);
+  put(object, "filled", results.filled);
+  put(object, "resting", results.resting);
+  put(object, "cancelled", results.cancelled);
+  put_events(object, results);
   return object;
 }
 
@@ -200,6 +207,26 @@ Napi::Value book_apply(const Napi::CallbackInfo& info) {
     book::CommandResults results = book_of(info).apply(commands_from_js(request_of(info)));
     report_bytes(info.Env(), handle_of(info));
     return results_to_js(info.Env(), std::move(results));
+  });
+}
+
+// bookCommand(book, slot): null, or what the command caused. slot: command_slot.h, as a BigUint64Array.
+Napi::Value book_command(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    book::MatchingBook& book = book_of(info);
+    if (info.Length() < 2 || !info[1].IsTypedArray() ||
+        info[1].As<Napi::TypedArray>().TypedArrayType() != napi_biguint64_array ||
+        info[1].As<Napi::TypedArray>().ElementLength() != kSlotWords) {
+      throw Error(ErrorCode::ARG_TYPE, "native book: expected a command slot");
+    }
+    auto* slot = info[1].As<Napi::BigUint64Array>().Data();
+    book::CommandResults results = book.apply(command_in(slot));
+    answer_into(slot, results);
+    report_bytes(info.Env(), handle_of(info));
+    if (results.fills + results.removals + results.triggers == 0) return info.Env().Null();
+    Napi::Object events = Napi::Object::New(info.Env());
+    put_events(events, results);
+    return events;
   });
 }
 
@@ -345,6 +372,7 @@ void register_book(Napi::Env env, Napi::Object exports) {
   };
   add("bookOpen", book_open);
   add("bookApply", book_apply);
+  add("bookCommand", book_command);
   add("bookMassCancel", book_mass_cancel);
   add("bookDepth", book_depth);
   add("bookOrders", book_orders);

@@ -41,16 +41,8 @@ export interface NativeCommands {
   readonly time: BigInt64Array | null;
 }
 
-/** Columns of results: u8 for enumerations, u32 for rows, u64 for the rest (prices i64). */
-export interface NativeCommandResults {
-  readonly rows: number;
-  readonly rejected: number;
-  readonly status: ArrayBuffer;
-  readonly state: ArrayBuffer;
-  readonly filled: ArrayBuffer;
-  readonly resting: ArrayBuffer;
-  readonly cancelled: ArrayBuffer;
-  /** Null: none. So are the next two. */
+/** What commands caused: u32 for rows, u8 for enumerations, u64 for the rest (prices i64). Null: none. */
+export interface NativeCommandEvents {
   readonly fills: {
     readonly length: number;
     readonly row: ArrayBuffer;
@@ -68,4 +60,15 @@ export interface NativeCommandResults {
     readonly reason: ArrayBuffer;
   } | null;
   readonly triggers: { readonly length: number; readonly row: ArrayBuffer; readonly id: ArrayBuffer } | null;
+}
+
+/** Answers as columns: u8 for enumerations, u64 for the rest. */
+export interface NativeCommandResults extends NativeCommandEvents {
+  readonly rows: number;
+  readonly rejected: number;
+  readonly status: ArrayBuffer;
+  readonly state: ArrayBuffer;
+  readonly filled: ArrayBuffer;
+  readonly resting: ArrayBuffer;
+  readonly cancelled: ArrayBuffer;
 }

@@ -8,7 +8,13 @@
 import addonLoader from '#addon';
 
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
-import type { NativeBook, NativeBookOptions, NativeCommandResults, NativeCommands } from './native-book.js';
+import type {
+  NativeBook,
+  NativeBookOptions,
+  NativeCommandEvents,
+  NativeCommandResults,
+  NativeCommands,
+} from './native-book.js';
 import type {
   NativeEventColumns,
   NativeFeatureBatch,
@@ -321,6 +327,8 @@ export interface NativeAddon {
   simulateNext(simulation: NativeSimulation, arrivals: number): NativeTask<NativeSimBatch>;
   bookOpen(options: NativeBookOptions): NativeBook;
   bookApply(book: NativeBook, commands: NativeCommands): NativeCommandResults;
+  /** Runs the command in the slot (`lib/orderbook/command-row.ts`) and puts its answer there; null: it caused nothing. */
+  bookCommand(book: NativeBook, slot: BigUint64Array): NativeCommandEvents | null;
   bookMassCancel(book: NativeBook, owner: number | null, side: number | null): number;
   /** Words: see `cpp/binding/orderbook_binding.cc`. So are the next four. */
   bookDepth(book: NativeBook, side: number, levels: number): ArrayBuffer;

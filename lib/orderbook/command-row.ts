@@ -1,67 +1,72 @@
 /**
- * One command as a batch of one row, in arrays that are used again and again: interactive calls and batches go the same
- * way, so they cannot differ.
+ * One command and its answer in a slot of memory that the addon reads and writes: a call passes one typed array and gets
+ * back null, or what the command caused. The addon runs it as a batch of one row, so that interactive calls and batches
+ * cannot differ.
  */
 import { fail } from '../internal/validate.js';
-import type { NativeCommandResults, NativeCommands } from '../internal/native-book.js';
+import type { NativeCommandEvents } from '../internal/native-book.js';
 import { CANCEL_REASONS, ORDER_STATES, REJECTS, SIDES, type RejectReason } from './names.js';
 import type { Fill, OrderResult, Removal } from './types.js';
 
-export class CommandRow {
-  readonly kind = new Uint8Array(1);
-  readonly id = new BigUint64Array(1);
-  readonly newId = new BigUint64Array(1);
-  readonly side = new Uint8Array(1);
-  readonly price = new BigInt64Array(1);
-  readonly quantity = new BigUint64Array(1);
-  readonly type = new Uint8Array(1);
-  readonly timeInForce = new Uint8Array(1);
-  readonly postOnly = new Uint8Array(1);
-  readonly selfTrade = new Uint8Array(1);
-  readonly stopPrice = new BigInt64Array(1);
-  readonly display = new BigUint64Array(1);
-  readonly owner = new Uint32Array(1);
-  readonly time = new BigInt64Array(1);
-  readonly columns: NativeCommands;
+/** 64-bit words of the slot: nine of the command, four of its answer. `command_slot.h` has the same places. */
+const SLOT_WORDS = 13;
 
-  constructor() {
-    const { kind, id, newId, side, price, quantity, type, timeInForce, postOnly, selfTrade, stopPrice } = this;
-    const { display, owner, time } = this;
-    this.columns = {
-      ...{ rows: 1, kind, id, newId, side, price, quantity, type, timeInForce, postOnly, selfTrade, stopPrice },
-      ...{ display, owner, time },
-    };
+export class CommandRow {
+  /** What the addon is handed. */
+  readonly slot = new BigUint64Array(SLOT_WORDS);
+  readonly kind = this.#bytes(0);
+  readonly side = this.#bytes(1);
+  readonly type = this.#bytes(2);
+  readonly timeInForce = this.#bytes(3);
+  readonly postOnly = this.#bytes(4);
+  readonly selfTrade = this.#bytes(5);
+  readonly id = this.#word(1);
+  readonly newId = this.#word(2);
+  readonly price = this.#signed(3);
+  readonly quantity = this.#word(4);
+  readonly stopPrice = this.#signed(5);
+  readonly display = this.#word(6);
+  readonly owner = new Uint32Array(this.slot.buffer, 7 * 8, 1);
+  readonly time = this.#signed(8);
+  readonly #status = this.#bytes(9 * 8);
+  readonly #state = this.#bytes(9 * 8 + 1);
+
+  #bytes(offset: number): Uint8Array {
+    return new Uint8Array(this.slot.buffer, offset, 1);
+  }
+  #word(index: number): BigUint64Array {
+    return new BigUint64Array(this.slot.buffer, index * 8, 1);
+  }
+  #signed(index: number): BigInt64Array {
+    return new BigInt64Array(this.slot.buffer, index * 8, 1);
   }
 
   clear(): void {
-    this.kind[0] = this.side[0] = this.type[0] = this.timeInForce[0] = this.postOnly[0] = this.selfTrade[0] = 0;
-    this.id[0] = this.newId[0] = this.quantity[0] = this.display[0] = 0n;
-    this.price[0] = this.stopPrice[0] = this.time[0] = 0n;
-    this.owner[0] = 0;
+    this.slot.fill(0n);
   }
 
-  /** The answer to this row. */
-  result(id: bigint, results: NativeCommandResults): OrderResult {
-    const status = new Uint8Array(results.status)[0]!;
+  /** The answer in the slot, with what the command caused. */
+  result(id: bigint, events: NativeCommandEvents | null): OrderResult {
+    const status = this.#status[0]!;
     if (status !== 0) {
       const reason = REJECTS[status] ?? fail('FS_ERR_INTERNAL', `unknown reject ${status}`);
       return { ok: false, status: 'rejected', id, reason: reason as RejectReason };
     }
     return {
       ok: true,
-      status: ORDER_STATES[new Uint8Array(results.state)[0]!]!,
+      status: ORDER_STATES[this.#state[0]!]!,
       id: this.kind[0] === 3 ? this.newId[0]! : id,
-      filled: new BigUint64Array(results.filled)[0]!,
-      remaining: new BigUint64Array(results.resting)[0]!,
-      cancelled: new BigUint64Array(results.cancelled)[0]!,
-      fills: results.fills === null ? [] : fillsOf(results.fills),
-      removed: results.removals === null ? [] : removalsOf(results.removals),
-      triggered: results.triggers === null ? [] : [...new BigUint64Array(results.triggers.id)],
+      filled: this.slot[10]!,
+      remaining: this.slot[11]!,
+      cancelled: this.slot[12]!,
+      fills: events === null || events.fills === null ? [] : fillsOf(events.fills),
+      removed: events === null || events.removals === null ? [] : removalsOf(events.removals),
+      triggered: events === null || events.triggers === null ? [] : [...new BigUint64Array(events.triggers.id)],
     };
   }
 }
 
-function fillsOf(fills: NonNullable<NativeCommandResults['fills']>): Fill[] {
+function fillsOf(fills: NonNullable<NativeCommandEvents['fills']>): Fill[] {
   const makerId = new BigUint64Array(fills.makerId);
   const takerId = new BigUint64Array(fills.takerId);
   const price = new BigInt64Array(fills.price);
@@ -76,7 +81,7 @@ function fillsOf(fills: NonNullable<NativeCommandResults['fills']>): Fill[] {
   }));
 }
 
-function removalsOf(removals: NonNullable<NativeCommandResults['removals']>): Removal[] {
+function removalsOf(removals: NonNullable<NativeCommandEvents['removals']>): Removal[] {
   const id = new BigUint64Array(removals.id);
   const quantity = new BigUint64Array(removals.quantity);
   const reason = new Uint8Array(removals.reason);

@@ -266,7 +266,7 @@ export class OrderBook {
     this.#row.id[0] = id;
     return this.#row.result(
       id,
-      this.#call((handle) => this.#addon.bookApply(handle, this.#row.columns)),
+      this.#call((handle) => this.#addon.bookCommand(handle, this.#row.slot)),
     );
   }
 
