@@ -65,9 +65,10 @@ class HdrHistogram {
   // Throws Error ARG_RANGE for a precision outside 1 to 14.
   explicit HdrHistogram(int precision = kDefaultPrecision);
 
-  void record(std::uint64_t value) noexcept {
-    std::uint64_t* const words = words_.data();
-    ++words[kCounts + layout_.index_of(value)];
+  void record(std::uint64_t value) noexcept { record_into(layout_, words_.data(), value); }
+  // The same into words that lie elsewhere (in JavaScript's memory).
+  static void record_into(const HistogramLayout& layout, std::uint64_t* words, std::uint64_t value) noexcept {
+    ++words[kCounts + layout.index_of(value)];
     words[kSumHigh] += (words[kSumLow] += value) < value;
     if (value < words[kMin]) words[kMin] = value;
     if (value > words[kMax]) words[kMax] = value;
