@@ -155,8 +155,10 @@ export class BloomFilter {
       case 'double':
         if (typeof value !== 'number') throw typeError('value', 'a number', value);
         return this.type === 'float' ? Float32Array.of(value) : Float64Array.of(value);
-      case 'bytes':
-        return [value];
+      case 'bytes': {
+        const one: unknown = [value]; // pack() checks what it is
+        return one as BloomValues;
+      }
       default:
         return this.type satisfies never;
     }
