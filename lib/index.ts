@@ -119,3 +119,21 @@ export { EVENT_KINDS, type EventKind } from './orderbook/names.js';
 export { type BookReplay, type FeedSource, replayBook } from './orderbook/replay/replay-book.js';
 export type { BookFeature, FeedFormat, ReplayBookOptions, SampleTimes } from './orderbook/replay/options.js';
 export type { ReplayStats, SequenceGap } from './orderbook/replay/stats.js';
+export { HdrHistogram, type HdrHistogramOptions } from './stream/hdr-histogram.js';
+export {
+  BLOOM_TYPES,
+  BloomFilter,
+  type BloomFilterOptions,
+  type BloomType,
+  type BloomValue,
+  type BloomValues,
+} from './stream/bloom-filter.js';
+export { SlabLease, SlabPool, type SlabPoolOptions, type SlabPoolStats } from './stream/slab-pool.js';
+export {
+  RING_TYPES,
+  type RingArrays,
+  type RingType,
+  SharedRing,
+  type SharedRingHandle,
+  type SharedRingOptions,
+} from './stream/shared-ring.js';

@@ -109,6 +109,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_book_sim(env, exports);
   register_book(env, exports);
   register_book_replay(env, exports);
+  register_pool(env, exports);
+  register_sketch(env, exports);
   return exports;
 }
 

@@ -31,5 +31,7 @@ void register_io(Napi::Env env, Napi::Object exports);
 void register_book_sim(Napi::Env env, Napi::Object exports);
 void register_book(Napi::Env env, Napi::Object exports);
 void register_book_replay(Napi::Env env, Napi::Object exports);
+void register_pool(Napi::Env env, Napi::Object exports);
+void register_sketch(Napi::Env env, Napi::Object exports);
 
 }  // namespace flowstate::binding

@@ -7,6 +7,14 @@
  */
 import addonLoader from '#addon';
 
+import type {
+  NativeHistogram,
+  NativePool,
+  NativePoolOptions,
+  NativePoolStats,
+  NativeSlab,
+  NativeSlabLease,
+} from './native-sketch.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type {
   NativeBook,
@@ -350,6 +358,22 @@ export interface NativeAddon {
   replayStats(replay: NativeReplay): NativeReplayStats;
   replaySymbols(replay: NativeReplay): string[];
   replayClose(replay: NativeReplay): void;
+  histogramRecord(precision: number, words: BigUint64Array, values: BigUint64Array | BigInt64Array): void;
+  histogramPercentiles(precision: number, words: BigUint64Array, percentiles: Float64Array): ArrayBuffer;
+  histogramSerialise(precision: number, words: BigUint64Array): ArrayBuffer;
+  histogramDeserialise(bytes: Uint8Array): NativeHistogram;
+  bloomAdd(blocks: Uint8Array, width: number, values: ArrayBufferView): void;
+  /** One byte per value: 1 where it may be there. */
+  bloomContains(blocks: Uint8Array, width: number, values: ArrayBufferView): ArrayBuffer;
+  /** Value i is `data[offsets[i]] … data[offsets[i + 1] - 1]`. */
+  bloomAddBytes(blocks: Uint8Array, data: Uint8Array, offsets: Int32Array): void;
+  bloomContainsBytes(blocks: Uint8Array, data: Uint8Array, offsets: Int32Array): ArrayBuffer;
+  poolOpen(options: NativePoolOptions): NativePool;
+  /** Null when all slabs are lent. */
+  poolLend(pool: NativePool): NativeSlab | null;
+  /** Detaches the slab's buffer and gives the slab back; idempotent. */
+  poolReturn(lease: NativeSlabLease, buffer: ArrayBuffer): void;
+  poolStats(pool: NativePool): NativePoolStats;
 }
 
 export interface AddonLoad {
