@@ -82,10 +82,11 @@ std::string play(Choices& pick, const StreamCase& random, stream::StreamEngine& 
   for (int i = 0; i < 10000; ++i) {
     const std::size_t before = out.size();
     const std::int64_t pending = engine.pending_rows();
-    if (pending == 0) break;
+    if (pending == 0 && i > 0) break;
     const std::string found = emit(1 + pick.below(50));
     if (!found.empty()) return found;
-    if (out.size() == before && engine.pending_rows() == pending) return "nothing came out after the end";
+    if (pending > 0 && out.size() == before && engine.pending_rows() == pending)
+      return "nothing came out after the end";
   }
   if (engine.pending_rows() != 0) return "rows were left after the end";
   for (std::size_t s = 0; s <= streams; ++s) {

@@ -105,6 +105,20 @@ void StreamEngine::end() noexcept { impl_->ended = true; }
 
 EngineOutput StreamEngine::emit(std::int64_t max_rows) { return impl_->emit(max_rows); }
 
+LateOutput StreamEngine::take_late(int input) { return impl_->take_late(checked_input(input, inputs())); }
+
+ExportedRows StreamEngine::export_rows(int input) {
+  return impl_->export_rows(checked_input(input, inputs()));
+}
+
+void StreamEngine::load_rows(int input, const EngineBatch& batch, const Column& sources,
+                             const std::int64_t* row_ids) {
+  impl_->load_rows(checked_input(input, inputs()), batch, sources, row_ids);
+}
+
+EngineCounters StreamEngine::counters() const { return impl_->counters(); }
+void StreamEngine::set_counters(const EngineCounters& counters) { impl_->set_counters(counters); }
+
 std::int64_t StreamEngine::state_rows(int input) const noexcept {
   if (input < 0 || input >= inputs()) return 0;
   return input == 0 ? impl_->left.live() : impl_->rights[static_cast<std::size_t>(input) - 1].rows().live();

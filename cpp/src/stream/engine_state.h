@@ -58,6 +58,9 @@ struct StreamEngine::Impl {
   void load_rows(std::size_t input, const EngineBatch& batch, const Column& sources,
                  const std::int64_t* row_ids);
 
+  EngineCounters counters() const;
+  void set_counters(const EngineCounters& counters);
+
   // push.cc
   void check_batch(const EngineBatch& batch, bool left, const std::vector<ColumnShape>& shapes,
                    std::size_t key_lists, std::size_t keys, bool has_known) const;
@@ -95,6 +98,7 @@ struct StreamEngine::Impl {
   std::vector<RightSide> rights;
   bool any_ahead = false;  // some stream looks ahead
   bool ended = false;
+  const std::int32_t* loading = nullptr;  // sources per row while load_rows runs
   std::int64_t next_row_id = 0;
   std::int64_t revisions = 0;
   std::vector<asof::StreamStats> totals;

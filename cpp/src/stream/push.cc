@@ -114,6 +114,7 @@ void StreamEngine::Impl::read_sequences(Input& input, const EngineBatch& batch) 
 
 void StreamEngine::Impl::finish_push(Input& input, const EngineBatch& batch,
                                      const PushReport& report) noexcept {
+  if (loading != nullptr) return;
   const auto n = static_cast<std::size_t>(batch.rows);
   std::int64_t& next = input.next_sequence.find(batch.source)->second;
   if (batch.sequence) {
@@ -134,7 +135,7 @@ void StreamEngine::Impl::classify(std::size_t at, const EngineBatch& batch,
                                   std::optional<std::int64_t> max_time, PushReport& report, bool& late_error,
                                   std::int64_t& late_row) {
   const Input& input = inputs[at];
-  const std::int64_t w = ended ? INT64_MAX : input.watermark;
+  const std::int64_t w = loading != nullptr ? kBegin : ended ? INT64_MAX : input.watermark;
   const std::int64_t most = max_time.value_or(INT64_MAX);
   Sorting& s = sorting;
   const auto n = static_cast<std::uint32_t>(batch.rows);
@@ -150,7 +151,7 @@ void StreamEngine::Impl::classify(std::size_t at, const EngineBatch& batch,
   s.aside.clear();
   s.aside_ahead.clear();
   s.late_taken.clear();
-  s.all = !any_dead && low >= w && high <= most && !ended;
+  s.all = !any_dead && low >= w && high <= most && (!ended || loading != nullptr);
   if (s.all) {
     report.has_times = n > 0;
     report.min_time = low;
@@ -173,7 +174,7 @@ void StreamEngine::Impl::classify(std::size_t at, const EngineBatch& batch,
       continue;
     }
     const bool ahead = s.time[i] > most;
-    const bool late = !ahead && (s.time[i] < w || ended);
+    const bool late = !ahead && (s.time[i] < w || (ended && loading == nullptr));
     if (ahead || late) {
       (ahead ? report.too_far_ahead : report.late) += 1;
       if (late && input.late == LatePolicy::kError && !late_error) {
@@ -201,7 +202,7 @@ void StreamEngine::Impl::classify(std::size_t at, const EngineBatch& batch,
 }
 
 void StreamEngine::Impl::check_room(std::int64_t rows, const RowStore& store, const EngineBatch& batch) {
-  if (config.max_state_bytes < 0) return;
+  if (config.max_state_bytes < 0 || loading != nullptr) return;
   std::int64_t more = rows * (store.record_bytes() + 16);
   for (const Column& column : batch.columns) more += text_bytes(column);
   if (bytes() + more <= config.max_state_bytes) return;
@@ -247,6 +248,10 @@ PushReport StreamEngine::Impl::push_left(const EngineBatch& batch, std::optional
     if (s.codes[stream].size() < n) s.codes[stream].resize(n);
     rights[stream].keys().code(batch.keys[stream], batch.rows, false, s.codes[stream].data());
     rights[stream].reserve_keys();
+    if (stream >= batch.dead_keys.size() || batch.dead_keys[stream] == nullptr) continue;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (batch.dead_keys[stream][i] != 0) s.codes[stream][i] = kDeadKey;
+    }
   }
   left.reserve(count, batch.columns);
   pending.reserve(report.rows);
@@ -263,7 +268,7 @@ PushReport StreamEngine::Impl::push_left(const EngineBatch& batch, std::optional
       RowHeader& header = left.header(slots[i]);
       header.time = s.time[row];
       header.sequence = s.sequence[row];
-      header.source = batch.source;
+      header.source = loading != nullptr ? loading[row] : batch.source;
       for (std::size_t stream = 0; stream < s.codes.size(); ++stream) {
         left.word(slots[i], static_cast<int>(stream)) = s.codes[stream][row];
       }
@@ -349,7 +354,7 @@ PushReport StreamEngine::Impl::push_right(std::size_t stream, const EngineBatch&
       RowHeader& header = right.rows().header(slots[i]);
       header.time = s.time[row];
       header.sequence = s.sequence[row];
-      header.source = batch.source;
+      header.source = loading != nullptr ? loading[row] : batch.source;
       right.set_code(slots[i], codes[row]);
       if (shape.has_known_at) right.set_known(slots[i], s.known[row]);
       right.prefetch(codes[row]);

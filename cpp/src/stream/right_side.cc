@@ -167,17 +167,26 @@ void RightSide::evict_key(KeyRows& key, std::int64_t low, bool none_left) noexce
 }
 
 void RightSide::evict(std::int64_t low, bool none_left, bool exactly) noexcept {
-  if (!none_left && (low == kBegin || (low == low_ && work_ == 0))) return;
-  if (!exactly && static_cast<std::size_t>(work_) + 64 < listed_.size()) return;
-  std::size_t stay = 0;
-  for (const std::int32_t code : listed_) {
-    KeyRows& rows = key(code);
-    evict_key(rows, low, none_left);
-    rows.listed = may_evict(rows);
-    if (rows.listed) listed_[stay++] = code;
+  if (none_left) {
+    // After the end nothing can match: all keys, not only those with more than one row.
+    for (std::size_t code = 0; filed_ > 0 && code < by_key_.size(); ++code) {
+      by_key_[code].listed = false;
+      evict_key(by_key_[code], low, true);
+    }
+    listed_.clear();
+  } else {
+    if (low == kBegin || (low == low_ && work_ == 0)) return;
+    if (!exactly && static_cast<std::size_t>(work_) + 64 < listed_.size()) return;
+    std::size_t stay = 0;
+    for (const std::int32_t code : listed_) {
+      KeyRows& rows = key(code);
+      evict_key(rows, low, false);
+      rows.listed = may_evict(rows);
+      if (rows.listed) listed_[stay++] = code;
+    }
+    listed_.resize(stay);
   }
-  listed_.resize(stay);
-  low_ = none_left ? INT64_MAX : std::max(low, low_);
+  low_ = std::max(low, low_);
   work_ = 0;
   rows_.compact();
 }

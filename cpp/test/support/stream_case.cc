@@ -219,7 +219,7 @@ EngineBatch StreamInput::batch(Arena& arena, const std::vector<std::int64_t>& pi
     batch.columns.push_back(
         column_of(arena, column.type, column.cells, picked, "payload", layout, column.width));
   }
-  if (!known.empty()) batch.known_at = column_of(arena, known_type, known, picked, "known", layout);
+  if (has_known) batch.known_at = column_of(arena, known_type, known, picked, "known", layout);
   if (!picked.empty()) batch.source = source[static_cast<std::size_t>(picked[0])];
   if (sequences) {
     Cells cells;
@@ -305,6 +305,7 @@ StreamCase make_stream_case(Choices& pick, const StreamCaseLimits& limits) {
     }
     if (pick.one_in(3)) {
       shape.has_known_at = true;
+      right.has_known = true;
       right.known_type = right.time_type;
       std::vector<std::optional<std::int64_t>> unused;
       draw_times(pick, family, right.rows(), false, 1, right.time_type, right.known, unused, kind);

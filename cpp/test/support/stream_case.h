@@ -22,6 +22,7 @@ struct StreamInput {
   std::vector<Payload> payload;  // the first is the row's number, int64
   ColumnType known_type = ColumnType::kInt64;
   Cells known;
+  bool has_known = false;
   std::vector<std::int32_t> source;
   std::vector<std::int64_t> sequence;
   std::vector<std::optional<std::int64_t>> engine_time;  // left raw, right aligned; none: null or NaN

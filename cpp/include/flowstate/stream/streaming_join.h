@@ -100,7 +100,8 @@ struct EngineBatch {
   std::vector<Column> columns;
   std::optional<Column> known_at;
   std::int32_t source = 0;
-  std::optional<Column> sequence;  // kInt64 without nulls; absent: counted on per (input, source)
+  std::optional<Column> sequence;              // kInt64 without nulls; absent: counted on per (input, source)
+  std::vector<const std::uint8_t*> dead_keys;  // load_rows only: as ExportedRows::dead_keys; may be empty
 };
 
 struct PushReport {
@@ -160,6 +161,8 @@ struct ExportedRows {
   std::vector<std::vector<ExportedColumn>> keys;
   std::vector<ExportedColumn> columns;
   std::optional<ExportedColumn> known_at;
+  // Left, per stream: 1 where the key can equal nothing on the right (its column then says null); empty: nowhere.
+  std::vector<Buffer> dead_keys;
   ExportedColumn source;    // int32
   ExportedColumn sequence;  // int64
   Buffer row_ids;           // left: int64, -1 pending; empty where nothing emitted is kept
@@ -219,7 +222,8 @@ class StreamEngine {
   LateOutput take_late(int input);
 
   ExportedRows export_rows(int input);
-  // Into an engine without rows of this input: what export_rows gave. `row_ids` where given mark emitted rows.
+  // Takes back what export_rows gave, before anything else is pushed; watermarks, policies and counters are not looked
+  // at. `sources` (kInt32): per row. `row_ids` where given mark emitted rows.
   void load_rows(int input, const EngineBatch& batch, const Column& sources, const std::int64_t* row_ids);
   EngineCounters counters() const;
   void set_counters(const EngineCounters& counters);
