@@ -15,6 +15,7 @@ import type {
   NativeSlab,
   NativeSlabLease,
 } from './native-sketch.js';
+import type { NativeStreamEngineClass } from './native-stream.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type {
   NativeBook,
@@ -307,6 +308,7 @@ export interface NativeCopy {
 }
 
 export interface NativeAddon {
+  readonly StreamEngine: NativeStreamEngineClass;
   copyOpen(request: NativeCopyRequest): NativeCopy;
   /** The batch's buffers must not change until the job is finished or closed. */
   copyPush(job: NativeCopy, batch: NativeArrowData): void;
