@@ -197,8 +197,11 @@ export interface StreamEngine {
   emit(maxRows: number): EngineOutput;
   takeLate(): readonly LateOutput[];
   exportRows(input: number): ExportedRows;
-  /** Into an engine without rows. `emittedRowIds` as exported; null: all pending, or a right input. */
-  loadRows(input: number, batch: EngineBatch, sources: Int32Array, emittedRowIds: BigInt64Array | null): void;
+  /**
+   * Rows of one source as exported, into an engine without watermarks; they are neither late nor counted.
+   * `emittedRowIds` as exported; null: all pending, or a right input.
+   */
+  loadRows(input: number, batch: EngineBatch, emittedRowIds: BigInt64Array | null): void;
   counters(): EngineCounters;
   setCounters(counters: EngineCounters): void;
   stateRows(input: number): number;
