@@ -16,6 +16,14 @@ import {
 import type { Backend } from '../join/options.js';
 import { parseDuration } from '../schema/duration.js';
 import type { EmitMode, LatePolicy } from './streaming-options.js';
+import {
+  type AheadOf,
+  type AllIdle,
+  type Clock,
+  isWatermarkPlan,
+  parseMilliseconds,
+  type WatermarkPlan,
+} from './watermark/index.js';
 
 /** Complete. Lists are by input: 0 is the left. */
 export interface StreamingSettings {
@@ -31,6 +39,14 @@ export interface StreamingSettings {
   readonly rowId: string | null;
   readonly op: string | null;
   readonly backend: Backend;
+  readonly watermark: readonly (WatermarkPlan | null)[];
+  readonly sources: readonly number[];
+  readonly idleTimeoutMs: number | null;
+  readonly allIdle: AllIdle;
+  /** As given; its unit waits for the column. */
+  readonly maxAhead: string | bigint | number | null;
+  readonly aheadOf: AheadOf | null;
+  readonly clock: Clock;
 }
 
 export const LIVE_KEYS: readonly string[] = [
@@ -44,6 +60,13 @@ export const LIVE_KEYS: readonly string[] = [
   'rowId',
   'op',
   'leftSchema',
+  'watermark',
+  'sources',
+  'idleTimeout',
+  'allIdle',
+  'maxAhead',
+  'aheadOf',
+  'clock',
 ];
 
 const POLICIES: readonly LatePolicy[] = ['drop', 'sideOutput', 'revise', 'error'];
@@ -129,5 +152,35 @@ export function parseLive(values: Values, names: readonly string[], backend: Bac
     rowId,
     op,
     backend,
+    watermark: parseWatermark(values.watermark, names),
+    sources: byInput(values.sources, 'sources', names, 0, (value, where) => requireInteger(value, where, 1, 65_536)),
+    idleTimeoutMs: values.idleTimeout === undefined ? null : parseMilliseconds(values.idleTimeout, 'idleTimeout'),
+    allIdle: values.allIdle === undefined ? 'hold' : requireOneOf(values.allIdle, 'allIdle', ['hold', 'release']),
+    maxAhead: parseMaxAhead(values.maxAhead),
+    aheadOf: values.aheadOf === undefined ? null : requireOneOf(values.aheadOf, 'aheadOf', ['wallClock', 'newest']),
+    clock: parseClock(values.clock),
   });
+}
+
+function parseWatermark(value: unknown, names: readonly string[]): readonly (WatermarkPlan | null)[] {
+  if (isWatermarkPlan(value)) return names.map(() => value);
+  return byInput<WatermarkPlan | null>(value, 'watermark', names, null, (plan, where) => {
+    if (isWatermarkPlan(plan)) return plan;
+    throw typeError(where, "a watermark strategy such as boundedDisorder('1s')", plan);
+  });
+}
+
+function parseMaxAhead(value: unknown): string | bigint | number | null {
+  if (value === undefined) return null;
+  if (typeof value === 'string') parseDuration(value, 'maxAhead');
+  else if (typeof value !== 'bigint' && typeof value !== 'number')
+    throw typeError('maxAhead', 'a distance in time', value);
+  else if (!(value >= 0)) throw rangeError('maxAhead', 'zero or more', value);
+  return value;
+}
+
+function parseClock(value: unknown): Clock {
+  if (value === undefined) return Date.now;
+  if (typeof value !== 'function') throw typeError('clock', 'a function that gives milliseconds since 1970', value);
+  return value as Clock;
 }

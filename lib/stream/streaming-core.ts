@@ -3,23 +3,15 @@ import { type RecordBatch, type Schema, Table } from 'apache-arrow';
 
 import { FlowStateError } from '../errors/errors.js';
 import { createError, fromNative } from '../errors/from-native.js';
-import { type LateOutput, NativeLateReason, type StreamEngine } from '../internal/native-stream.js';
+import { type LateOutput, NativeLateReason, type PushReport, type StreamEngine } from '../internal/native-stream.js';
 import { fail, rangeError, requireInteger } from '../internal/validate.js';
 import type { ParsedJoin } from '../join/parse-options.js';
 import { type JoinStats, toJoinStats } from '../join/stats.js';
 import { createEngine } from './engine/create-engine.js';
 import { copyRows, emptyTable, InputSchema, type Rows, rowsOf } from './input-schema.js';
 import type { StreamingSettings } from './parse-streaming.js';
-import {
-  decodeOutput,
-  decodeRows,
-  encodeRows,
-  fromEngineTime,
-  planStreaming,
-  type StreamingPlan,
-  toEngineTime,
-} from './streaming-plan.js';
-import { InputWatermark } from './watermarks.js';
+import { decodeOutput, decodeRows, encodeRows, planStreaming, type StreamingPlan } from './streaming-plan.js';
+import { JoinWatermarks } from './join-watermarks.js';
 
 /** Which of an input's sources rows or promises belong to. */
 export interface SourceOptions {
@@ -80,6 +72,7 @@ interface Running {
   readonly plan: StreamingPlan;
   readonly engine: StreamEngine;
   readonly engineName: 'native' | 'javascript';
+  readonly watermarks: JoinWatermarks;
 }
 
 const MAX_SOURCE = 65_535;
@@ -88,7 +81,6 @@ export class StreamingCore {
   readonly settings: StreamingSettings;
   readonly #parse: Parse;
   readonly #schemas: readonly InputSchema[];
-  readonly #watermarks: readonly InputWatermark[];
   #running: Running | null = null;
   /** Batches that wait for the other inputs' schemas. */
   #waiting: Waiting[] = [];
@@ -102,7 +94,6 @@ export class StreamingCore {
     this.#parse = parse;
     this.settings = settings;
     this.#schemas = settings.names.map((name, i) => new InputSchema(name, schemas[i] ?? null));
-    this.#watermarks = settings.names.map(() => new InputWatermark());
     // Options are checked now where that needs no schema; what depends on column types, when they are known.
     const none = emptyTable({ fields: [], metadata: new Map() });
     parse(
@@ -153,7 +144,13 @@ export class StreamingCore {
       this.#promises.push({ input, time, source });
       return;
     }
-    this.#advance(this.#running, input, time, source, strict);
+    this.#running.watermarks.advance(input, time, source, strict);
+    this.#sync(this.#running);
+  }
+
+  /** Looks at the clock: sources become idle, and some watermarks advance, without rows. */
+  tick(): void {
+    if (this.#running !== null && this.#state === 'open') this.#sync(this.#running);
   }
 
   emit({ maxRows = Infinity }: EmitOptions = {}): Table {
@@ -161,12 +158,14 @@ export class StreamingCore {
     if (maxRows !== Infinity) requireInteger(maxRows, 'maxRows', 1, Number.MAX_SAFE_INTEGER);
     const running = this.#running;
     if (running === null) return new Table();
+    this.tick();
     return tableOf(this.#emit(running, maxRows));
   }
 
   /** The final rows as one batch; null where there is none. */
   emitBatch(maxRows: number): RecordBatch | null {
     if (this.#running === null) return null;
+    this.tick();
     const batch = this.#emit(this.#running, maxRows);
     return batch.numRows === 0 ? null : batch;
   }
@@ -192,10 +191,11 @@ export class StreamingCore {
     this.#waiting = [];
     this.#promises = [];
     this.#unsent = false;
-    for (const watermark of this.#watermarks) watermark.clear();
     if (this.#running === null) return;
-    this.#running.engine.reset();
-    for (const { stored } of this.#running.plan.inputs) for (const { codec } of stored) codec.clear();
+    const { plan, engine } = this.#running;
+    engine.reset();
+    for (const { stored } of plan.inputs) for (const { codec } of stored) codec.clear();
+    this.#running = { ...this.#running, watermarks: new JoinWatermarks(plan, this.settings) };
   }
 
   close(): void {
@@ -220,9 +220,7 @@ export class StreamingCore {
   }
 
   watermark(input: number): bigint | number | null {
-    const time = this.#watermarks[input]!.current;
-    if (time === null || this.#running === null) return time;
-    return fromEngineTime(time, this.#running.plan.inputs[input]!);
+    return this.#running?.watermarks.given(input) ?? null;
   }
 
   takeLate(): readonly LateRowsReport[] {
@@ -270,43 +268,41 @@ export class StreamingCore {
     }
     const plan = planStreaming(this.#parse(tables[0]!, tables.slice(1)), this.settings);
     const { engine, name } = createEngine(plan.config, this.settings.backend);
-    this.#running = { plan, engine, engineName: name };
+    const watermarks = new JoinWatermarks(plan, this.settings);
+    this.#running = { plan, engine, engineName: name, watermarks };
     const waiting = this.#waiting;
     const promises = this.#promises;
     this.#waiting = [];
     this.#promises = [];
     for (const { input, source, rows } of waiting) this.#pushRows(this.#running, input, source, rows);
-    for (const { input, time, source } of promises) this.#advance(this.#running, input, time, source, false);
+    for (const { input, time, source } of promises) watermarks.advance(input, time, source, false);
+    this.#sync(this.#running);
   }
 
-  #pushRows({ plan, engine }: Running, input: number, source: number, { length, columns }: Rows): void {
+  #pushRows(running: Running, input: number, source: number, rows: Rows): void {
+    const { plan, engine, watermarks } = running;
+    const { length, columns } = rows;
     const inputPlan = plan.inputs[input]!;
+    const maxTime = watermarks.maxTime(input, source);
+    const mark = watermarks.punctuation(input, rows);
     const batch = encodeRows(inputPlan, length, (position) => columns[position]!, source);
+    let report: PushReport;
     try {
-      const { late } = engine.push(input, batch, null);
-      if (late > 0) this.#unsent = true;
+      report = engine.push(input, batch, maxTime);
     } catch (thrown) {
       for (const { codec } of inputPlan.stored) codec.rollBack();
       const error = fromNative(thrown);
       if (this.settings.onStateFull === 'error' && isBackpressure(error)) this.close();
       throw error;
     }
-    this.#watermarks[input]!.meet(source);
+    if (report.late > 0) this.#unsent = true;
+    watermarks.observe(input, source, length, mark, report);
+    this.#sync(running);
   }
 
-  #advance(
-    { plan, engine }: Running,
-    input: number,
-    time: bigint | number,
-    source: number | null,
-    strict: boolean,
-  ): void {
-    const name = this.settings.names[input]!;
-    const engineTime = toEngineTime(time, plan.inputs[input]!, `the watermark of '${name}'`, 'up');
-    const watermark = this.#watermarks[input]!;
-    watermark.advance(engineTime, source, name, strict);
-    const { current } = watermark;
-    if (current !== null) call(() => engine.advance(input, current));
+  /** Tells the engine the watermarks as they are now. */
+  #sync({ engine, watermarks }: Running): void {
+    watermarks.forEachRisen((input, time) => call(() => engine.advance(input, time)));
   }
 
   #emit({ plan, engine }: Running, maxRows: number): RecordBatch {

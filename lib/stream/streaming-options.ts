@@ -1,6 +1,7 @@
 /** The options of the joins on live data, as callers write them. Rules: docs/design/streaming.md. */
 import type { Schema } from 'apache-arrow';
 
+import type { AllIdle, AheadOf, Clock, WatermarkPlan } from './watermark/index.js';
 import type { AlignStreamsOptions, AsofJoinOptions, StreamOptions } from '../join/options.js';
 
 /**
@@ -47,6 +48,23 @@ export interface LiveOptions<Input extends string = string> {
   readonly rowId?: string;
   /** Name of an extra int8 column: 1 for a row, -1 for one that is taken back. `'revise'` needs it, and `rowId`. */
   readonly op?: string;
+  /**
+   * How watermarks follow from the rows: a strategy for all inputs, or by input. Each source has its own progress.
+   * Default: only `advanceWatermark` moves them.
+   */
+  readonly watermark?: WatermarkPlan | Readonly<Partial<Record<Input, WatermarkPlan>>>;
+  /** How many sources each input has (0 … n - 1), so that one that has not spoken yet holds the watermark back. */
+  readonly sources?: number | Readonly<Partial<Record<Input, number>>>;
+  /** A source without rows for so long holds nothing back until it has some again. Default: never. */
+  readonly idleTimeout?: string | bigint;
+  /** Where every input is idle: `'hold'` (default) the watermarks, or `'release'` all rows that have come. */
+  readonly allIdle?: AllIdle;
+  /** Rows dated further than this ahead are not taken. Default: rows may be dated as they like. */
+  readonly maxAhead?: string | bigint | number;
+  /** Ahead of the wall clock (default on temporal columns), or of the newest row so far. */
+  readonly aheadOf?: AheadOf;
+  /** Milliseconds since 1970. Default `Date.now`. */
+  readonly clock?: Clock;
   /** The left's schema, where it must be known before the first batch. */
   readonly leftSchema?: Schema;
 }

@@ -14,16 +14,18 @@ import {
   type EngineTime,
   NativeTimeKind,
 } from '../internal/native-stream.js';
-import { fail, rangeError } from '../internal/validate.js';
+import { fail, rangeError, typeError } from '../internal/validate.js';
 import type { OutputColumn } from '../join/columns.js';
 import type { ParsedJoin, ParsedStream } from '../join/parse-options.js';
 import { buildRequest } from '../join/request.js';
 import { columnIndex, layoutOf, nativeColumn } from '../schema/arrow-columns.js';
 import { localField, localType } from '../schema/arrow-types.js';
+import { INT64_MAX, INT64_MIN } from '../schema/duration.js';
 import { keyValueType } from '../schema/key-type.js';
 import { nsPerUnit, timeTypeOf } from '../schema/time-type.js';
 import { dataFromOutput } from '../schema/take.js';
 import { type ColumnCodec, columnCodec } from './column-codec.js';
+import type { TimeDomain } from './watermark/index.js';
 import type { StreamingSettings } from './parse-streaming.js';
 
 /** A column that the engine keeps: where it is in the batches, and how it goes in. */
@@ -44,7 +46,9 @@ export interface InputPlan {
   readonly sequence: number | null;
   /** Nanoseconds per unit of the engine's times of this input; null: plain numbers, taken as they are. */
   readonly nsPerUnit: bigint | null;
-  readonly float: boolean;
+  /** NativeTimeKind. */
+  readonly kind: number;
+  readonly domain: TimeDomain;
 }
 
 interface OutputPlan {
@@ -170,7 +174,8 @@ function planStream(
     knownAt,
     sequence: sequencePosition(table, sequence, side),
     nsPerUnit: unit === '' ? null : native.ageScale,
-    float: kind === NativeTimeKind.float,
+    kind,
+    domain: domainOf(kind, unit),
   };
   return { engine, input, columns };
 }
@@ -226,13 +231,15 @@ export function planStreaming(parsed: ParsedJoin, settings: StreamingSettings): 
     knownAt: null,
     sequence: sequencePosition(left, settings.sequence[0]!, 'left'),
     nsPerUnit: unit === '' ? null : nsPerUnit(unit),
-    float,
+    kind,
+    domain: domainOf(kind, unit),
   };
   const config: EngineConfig = {
     left: { time: shapeOf(timeColumn), kind, columns: leftStored.columns.map(({ codec }) => codec.shape) },
     streams: planned.map(({ engine }) => engine),
     leftLate: settings.late[0]!,
-    horizon: settings.horizon === null ? (float ? 0 : 0n) : distanceOf(settings.horizon, leftInput),
+    horizon:
+      settings.horizon === null ? (float ? 0 : 0n) : toEngineTime(settings.horizon, leftInput, 'horizon', 'down'),
     ordered: settings.ordered,
     maxStateBytes: settings.maxStateBytes,
   };
@@ -266,9 +273,9 @@ function planOutput(
   return { schema, left: leftPlanned, streams, rowId: rowId !== null, op: op !== null };
 }
 
-/** Distances in the engine's unit of an input: cut down, as a tolerance is. */
-function distanceOf(value: bigint | number, { nsPerUnit: ns, float, name }: InputPlan): EngineTime {
-  return toEngineTime(value, { nsPerUnit: ns, float, name }, 'horizon', 'down');
+function domainOf(kind: number, unit: string): TimeDomain {
+  if (kind === NativeTimeKind.float) return 'float';
+  return unit === '' ? 'integer' : 'temporal';
 }
 
 /**
@@ -277,24 +284,31 @@ function distanceOf(value: bigint | number, { nsPerUnit: ns, float, name }: Inpu
  */
 export function toEngineTime(
   value: bigint | number,
-  { nsPerUnit: ns, float }: Pick<InputPlan, 'nsPerUnit' | 'float' | 'name'>,
+  { nsPerUnit: ns, kind }: Pick<InputPlan, 'nsPerUnit' | 'kind'>,
   where: string,
   round: 'up' | 'down',
 ): EngineTime {
-  if (float) {
+  if (typeof value !== 'bigint' && typeof value !== 'number') throw typeError(where, 'a bigint or a number', value);
+  if (kind === NativeTimeKind.float) {
     if (Number.isNaN(Number(value))) throw rangeError(where, 'a number', value);
     return Number(value);
   }
+  let whole: bigint;
   if (typeof value === 'number') {
     if (ns !== null || !Number.isSafeInteger(value)) {
       throw rangeError(where, ns === null ? 'a whole number' : 'a bigint of nanoseconds', value);
     }
-    return BigInt(value);
+    whole = BigInt(value);
+  } else {
+    whole = ns === null || ns === 1n ? value : rounded(value, ns, round);
   }
-  if (ns === null || ns === 1n) return value;
+  const [least, most] = kind === NativeTimeKind.unsigned ? [0n, 2n ** 64n - 1n] : [INT64_MIN, INT64_MAX];
+  return whole < least ? least : whole > most ? most : whole;
+}
+
+function rounded(value: bigint, ns: bigint, round: 'up' | 'down'): bigint {
   const cut = value / ns;
-  const exact = cut * ns === value;
-  if (exact) return cut;
+  if (cut * ns === value) return cut;
   if (round === 'up') return value > 0n ? cut + 1n : cut;
   return value > 0n ? cut : cut - 1n;
 }

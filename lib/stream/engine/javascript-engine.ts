@@ -14,7 +14,6 @@ import {
   type ExportedRows,
   type LateOutput,
   NativeLatePolicy,
-  NativeLateReason,
   type PushReport,
   type StreamEngine,
 } from '../../internal/native-stream.js';
@@ -26,47 +25,13 @@ import type { LeftRow } from './left-row.js';
 import { type Emission, gatherOutput } from './output.js';
 import { type RightRow, RightSide } from './right-side.js';
 import { RowStore } from './row-store.js';
+import { type MutableCounters, type MutableStats, noCounts, noStats, sortRows, type Sorting } from './sort-rows.js';
 import { compareRows, SortedRows } from './sorted-rows.js';
 import { minus, scaled } from './times.js';
 
 /** What a row costs beside its columns, about. */
 const ROW_BYTES = 160;
 const SWEEP_SLACK = 1024;
-
-interface MutableCounters {
-  rows: number;
-  late: number;
-  lateBeyondHorizon: number;
-  tooFarAhead: number;
-  nullTime: number;
-  nullKey: number;
-}
-
-interface MutableStats {
-  rows: number;
-  matched: number;
-  noCandidate: number;
-  toleranceExceeded: number;
-}
-
-const noCounts = (): MutableCounters => ({
-  rows: 0,
-  late: 0,
-  lateBeyondHorizon: 0,
-  tooFarAhead: 0,
-  nullTime: 0,
-  nullKey: 0,
-});
-const noStats = (): MutableStats => ({ rows: 0, matched: 0, noCandidate: 0, toleranceExceeded: 0 });
-
-/** What a push will do, decided before it does anything. */
-interface Sorting {
-  readonly taken: readonly number[];
-  readonly aside: readonly { readonly row: number; readonly reason: number }[];
-  readonly counts: MutableCounters;
-  readonly minTime: EngineTime | null;
-  readonly maxTime: EngineTime | null;
-}
 
 export class JavascriptEngine implements StreamEngine {
   readonly #config: EngineConfig;
@@ -290,7 +255,6 @@ export class JavascriptEngine implements StreamEngine {
     return place;
   }
 
-  /** Which rows are taken, which go aside, which are dropped. Throws FS_ERR_LATE_ROW. */
   #sort(
     input: number,
     batch: EngineBatch,
@@ -298,52 +262,13 @@ export class JavascriptEngine implements StreamEngine {
     rightKeys: readonly unknown[] | null,
     maxTime: EngineTime | null,
   ): Sorting {
-    const watermark = input === 0 ? this.#leftWatermark : this.#finality[input - 1]!.watermark;
-    const policy = input === 0 ? this.#config.leftLate : this.#config.streams[input - 1]!.late;
-    const horizon = this.#horizonOf(input);
-    const counts = noCounts();
-    const taken: number[] = [];
-    const aside: { row: number; reason: number }[] = [];
-    let minTime: EngineTime | null = null;
-    let newest: EngineTime | null = null;
-    for (let row = 0; row < batch.rows; row++) {
-      const time = times[row] ?? null;
-      if (time === null) {
-        counts.nullTime++;
-        if (input === 0) taken.push(row);
-        continue;
-      }
-      if (rightKeys !== null && rightKeys[row] === undefined) {
-        counts.nullKey++;
-        continue;
-      }
-      if (maxTime !== null && time > maxTime) {
-        counts.tooFarAhead++;
-        if (policy === NativeLatePolicy.sideOutput) aside.push({ row, reason: NativeLateReason.tooFarAhead });
-        continue;
-      }
-      if (watermark !== null && time < watermark) {
-        counts.late++;
-        if (policy === NativeLatePolicy.error) {
-          throw createError(
-            'FS_ERR_LATE_ROW',
-            `${batch.time.name} row ${row}: time ${time} is before the watermark ${watermark}`,
-            { details: { input, row, time, watermark } },
-          );
-        }
-        if (policy === NativeLatePolicy.sideOutput) aside.push({ row, reason: NativeLateReason.late });
-        if (policy !== NativeLatePolicy.revise) continue;
-        if (minus(watermark, time) > horizon) {
-          counts.lateBeyondHorizon++;
-          continue;
-        }
-      }
-      taken.push(row);
-      if (minTime === null || time < minTime) minTime = time;
-      if (newest === null || time > newest) newest = time;
-    }
-    counts.rows = taken.length;
-    return { taken, aside, counts, minTime, maxTime: newest };
+    return sortRows(batch, times, rightKeys, {
+      input,
+      watermark: input === 0 ? this.#leftWatermark : this.#finality[input - 1]!.watermark,
+      policy: input === 0 ? this.#config.leftLate : this.#config.streams[input - 1]!.late,
+      horizon: this.#horizonOf(input),
+      maxTime,
+    });
   }
 
   #horizonOf(input: number): EngineTime {
