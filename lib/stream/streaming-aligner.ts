@@ -99,6 +99,24 @@ export class StreamingAligner<Name extends string = string> {
     return this.#core.takeLate();
   }
 
+  /**
+   * Everything that the output to come depends on, as one Arrow IPC blob: rows held, watermarks, counters, rows of the
+   * side output. Throws FS_ERR_BUSY while revisions wait to be emitted (`late: 'revise'`: emit first), FS_ERR_SCHEMA
+   * while a schema is not known, FS_ERR_LENGTH past 2 GiB.
+   */
+  snapshot(): Uint8Array {
+    return this.#core.snapshot();
+  }
+
+  /**
+   * Goes on from a snapshot of a join with the same options and schemas, whichever engine made it; what was held before
+   * is forgotten. Throws FS_ERR_ARG_TYPE, FS_ERR_CORRUPT, FS_ERR_ARG_RANGE (a join with other options), FS_ERR_SCHEMA;
+   * nothing has changed then.
+   */
+  restore(blob: Uint8Array): void {
+    this.#core.restore(blob);
+  }
+
   get counters(): StreamingCounters {
     return this.#core.counters();
   }

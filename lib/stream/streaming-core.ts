@@ -10,8 +10,10 @@ import { type JoinStats, toJoinStats } from '../join/stats.js';
 import { createEngine } from './engine/create-engine.js';
 import { copyRows, emptyTable, InputSchema, type Rows, rowsOf } from './input-schema.js';
 import type { StreamingSettings } from './parse-streaming.js';
+import { loadSnapshot, openSnapshot, requireSameJoin, type WaitingLate, writeSnapshot } from './snapshot.js';
 import { decodeOutput, decodeRows, encodeRows, planStreaming, type StreamingPlan } from './streaming-plan.js';
 import { JoinWatermarks } from './join-watermarks.js';
+import type { JsonValue } from './watermark/index.js';
 
 /** Which of an input's sources rows or promises belong to. */
 export interface SourceOptions {
@@ -79,6 +81,8 @@ const MAX_SOURCE = 65_535;
 
 export class StreamingCore {
   readonly settings: StreamingSettings;
+  /** What the owner wants kept in snapshots: how far its sources' rows have been emitted. */
+  positions: JsonValue = null;
   readonly #parse: Parse;
   readonly #schemas: readonly InputSchema[];
   #running: Running | null = null;
@@ -89,6 +93,8 @@ export class StreamingCore {
   #state: 'open' | 'flushed' | 'closed' = 'open';
   /** Late rows may have changed emitted ones, and the revisions are not out yet. */
   #unsent = false;
+  /** Of the side output: rows that a snapshot had to look at before they were taken. */
+  #late: WaitingLate[] = [];
 
   constructor(parse: Parse, settings: StreamingSettings, schemas: readonly (Schema | null)[]) {
     this.#parse = parse;
@@ -191,6 +197,8 @@ export class StreamingCore {
     this.#waiting = [];
     this.#promises = [];
     this.#unsent = false;
+    this.#late = [];
+    this.positions = null;
     if (this.#running === null) return;
     const { plan, engine } = this.#running;
     engine.reset();
@@ -227,7 +235,56 @@ export class StreamingCore {
     this.#requireNotClosed();
     const running = this.#running;
     if (running === null) return [];
-    return call(() => running.engine.takeLate()).map((late) => lateReport(running.plan, late));
+    const all = [...this.#late, ...call(() => running.engine.takeLate())];
+    const reports = all.map((late) => lateReport(running.plan, late));
+    this.#late = [];
+    return reports;
+  }
+
+  /** Throws FS_ERR_BUSY while revisions wait to be emitted, FS_ERR_SCHEMA where a schema is not known. */
+  snapshot(): Uint8Array {
+    this.#requireNotClosed();
+    const { plan, engine, watermarks } = this.#running ?? this.#missingSchemas();
+    if (this.#unsent) {
+      throw createError(
+        'FS_ERR_BUSY',
+        'late rows have changed emitted ones: emit() their revisions, then take a snapshot',
+      );
+    }
+    this.#late.push(...call(() => engine.takeLate()));
+    return call(() =>
+      writeSnapshot(plan, this.settings, engine, this.#late, {
+        watermarks: watermarks.snapshot(),
+        positions: this.positions,
+        flushed: this.#state === 'flushed',
+      }),
+    );
+  }
+
+  /** Throws FS_ERR_CORRUPT, FS_ERR_ARG_RANGE (other options), FS_ERR_SCHEMA; nothing has changed then. */
+  restore(blob: unknown): void {
+    this.#requireNotClosed();
+    const { names, backend } = this.settings;
+    const snapshot = openSnapshot(blob, names.length);
+    const tables = this.#schemas.map(({ schema }, i) => (schema === null ? snapshot.schemas[i]! : emptyTable(schema)));
+    const plan = planStreaming(this.#parse(tables[0], tables.slice(1)), this.settings);
+    requireSameJoin(snapshot, plan, this.settings);
+    const { engine, name } = createEngine(plan.config, backend);
+    const late = call(() => loadSnapshot(snapshot, plan, engine));
+    const watermarks = new JoinWatermarks(plan, this.settings);
+    watermarks.restore(snapshot.state.watermarks);
+    this.#schemas.forEach((schema, i) => (schema.schema ??= tables[i]!.schema));
+    this.#running = { plan, engine, engineName: name, watermarks };
+    this.#late = late;
+    this.positions = snapshot.state.positions;
+    this.#waiting = [];
+    this.#promises = [];
+    this.#unsent = false;
+    this.#state = 'open';
+    this.#sync(this.#running);
+    if (!snapshot.state.flushed) return;
+    this.#state = 'flushed';
+    call(() => engine.end());
   }
 
   counters(): StreamingCounters {

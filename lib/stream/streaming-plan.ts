@@ -19,7 +19,7 @@ import type { OutputColumn } from '../join/columns.js';
 import type { ParsedJoin, ParsedStream } from '../join/parse-options.js';
 import { buildRequest } from '../join/request.js';
 import { columnIndex, layoutOf, nativeColumn } from '../schema/arrow-columns.js';
-import { localField, localType } from '../schema/arrow-types.js';
+import { dictionaryIds, localField, localType, relabelDictionaries } from '../schema/arrow-types.js';
 import { INT64_MAX, INT64_MIN } from '../schema/duration.js';
 import { keyValueType } from '../schema/key-type.js';
 import { nsPerUnit, timeTypeOf } from '../schema/time-type.js';
@@ -269,8 +269,30 @@ function planOutput(
     }
     fields.push(new Field(name, type, false));
   }
-  const schema = new Schema(fields, new Map(left.schema.metadata));
-  return { schema, left: leftPlanned, streams, rowId: rowId !== null, op: op !== null };
+  const own = distinctDictionaries(fields);
+  const schema = new Schema(own, new Map(left.schema.metadata));
+  let next = leftPlanned.length;
+  return {
+    schema,
+    left: leftPlanned.map((column, i) => ({ ...column, field: own[i]! })),
+    streams: streams.map((columns) => columns.map((column) => ({ ...column, field: own[next++]! }))),
+    rowId: rowId !== null,
+    op: op !== null,
+  };
+}
+
+/** Every dictionary here is a column's own, so no two may share an id: a writer would mix them. */
+function distinctDictionaries(fields: readonly Field[]): Field[] {
+  const seen = new Set<number>();
+  let next = Math.max(-1, ...dictionaryIds(fields)) + 1;
+  return fields.map((field) => {
+    const type = relabelDictionaries(field.type, (id) => {
+      const own = seen.has(id) ? next++ : id;
+      seen.add(own);
+      return own;
+    });
+    return type === field.type ? field : field.clone({ type });
+  });
 }
 
 function domainOf(kind: number, unit: string): TimeDomain {
@@ -395,10 +417,11 @@ export function decodeRows(
   columns: EngineOutput['left'],
   extra: readonly { readonly field: Field; readonly data: Data }[] = [],
 ): RecordBatch {
-  const kept = input.stored.map(({ position, codec }, i) => {
-    const field = localField(input.schema.fields[position]);
-    return { field, data: codec.decode(columns[i]!, field.type) };
-  });
+  const fields = distinctDictionaries(input.stored.map(({ position }) => localField(input.schema.fields[position])));
+  const kept = input.stored.map(({ codec }, i) => ({
+    field: fields[i]!,
+    data: codec.decode(columns[i]!, fields[i]!.type),
+  }));
   const all = [...kept, ...extra];
   return makeBatch(
     new Schema(

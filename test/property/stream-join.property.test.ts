@@ -10,7 +10,7 @@ import { addon } from '../helpers/executors';
 import { cellsOf } from '../helpers/columns';
 import { joinCase, type JoinCase } from '../helpers/join-cases';
 import { runs } from '../helpers/property';
-import { numbered, pick, session, type Time } from '../helpers/streaming';
+import { numbered, pick, randomOf, session, type Time } from '../helpers/streaming';
 import { StreamingJoin } from '../../lib/stream/streaming-join';
 import type { StreamingJoinOptions } from '../../lib/stream/streaming-options';
 
@@ -55,8 +55,12 @@ function play(
   options: StreamingJoinOptions,
   seed: number,
   shape: { disorder: number; maxBatch: number; promises: number },
+  /** Chance of a restart from a snapshot after a step, on the engine `other`. */
+  restarts = 0,
+  other: 'javascript' | 'native' = 'javascript',
 ): Outcome {
-  const join = new StreamingJoin({ ...options, leftSchema: left.schema, schema: right.schema });
+  const random = randomOf(seed + 1);
+  let join = new StreamingJoin({ ...options, leftSchema: left.schema, schema: right.schema });
   const tables = [left, right];
   const parts: Table[] = [];
   const names = ['left', 'right'] as const;
@@ -70,6 +74,13 @@ function play(
       join.advanceWatermark(names[step.input]!, step.time);
     } else {
       parts.push(join.emit());
+    }
+    if (random() < restarts) {
+      const blob = join.snapshot();
+      join.close();
+      // One that has learnt its schemas from the snapshot.
+      join = new StreamingJoin({ ...options, backend: random() < 0.5 ? other : options.backend });
+      join.restore(blob);
     }
   }
   parts.push(join.flush());
@@ -140,7 +151,37 @@ describe.each(backends)('StreamingJoin on the %s engine', (backend) => {
   test.each(['ordered', 'asFinal'] as const)('emits the rows of the join over whole tables, %s', (emit) => {
     fc.assert(
       fc.property(joinCase, fc.integer(), shapes, (join, seed, shape) => check(join, emit, seed, shape, backend)),
-      runs(400),
+      runs(300),
+    );
+  });
+
+  test.each(['ordered', 'asFinal'] as const)('goes on from a snapshot as if nothing had happened, %s', (emit) => {
+    fc.assert(
+      fc.property(joinCase, fc.integer(), shapes, (base, seed, shape) => {
+        const left = numbered(base.left, 'lseq');
+        const right = numbered(base.right, 'rseq');
+        const options = {
+          ...base.options,
+          ...{ backend, emit, rowId: 'id', sequence: { left: 'lseq', right: 'rseq' } },
+        } as StreamingJoinOptions;
+        const whole = (restarts: number): string | string[][] => {
+          try {
+            const { parts } = play({ ...base, left, right }, options, seed, shape, restarts, backends.at(-1));
+            return parts.map((part) =>
+              rowsOf(
+                part,
+                part.schema.fields.map((field) => field.name),
+              ),
+            );
+          } catch (error) {
+            const { code } = error as { code?: string };
+            if (code === undefined) throw error;
+            return code;
+          }
+        };
+        expect(whole(0.3)).toEqual(whole(0));
+      }),
+      runs(60),
     );
   });
 });
