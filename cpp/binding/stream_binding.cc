@@ -78,6 +78,8 @@ stream::StreamShape stream_from_js(const Napi::Object& object) {
   shape.left_scale = get_bigint(object, "leftScale");
   shape.right_scale = get_bigint(object, "rightScale");
   shape.payload = shapes_from_js(get_array(object, "payload"));
+  if (!is_nullish(get(object, "outputs")))
+    shape.outputs = static_cast<std::int32_t>(get_int(object, "outputs"));
   shape.has_known_at = get_bool(object, "hasKnownAt");
   shape.known_scale = get_bigint(object, "knownScale");
   shape.direction = get_enum(object, "direction", asof::Direction::kNearest);
@@ -262,20 +264,22 @@ Napi::Object output_to_js(Napi::Env env, const EngineConfig& config, EngineOutpu
 class StreamEngineObject : public Napi::ObjectWrap<StreamEngineObject> {
  public:
   static void define(Napi::Env env, Napi::Object exports) {
-    exports.Set("StreamEngine", DefineClass(env, "StreamEngine",
-                                            {InstanceMethod<&StreamEngineObject::push>("push"),
-                                             InstanceMethod<&StreamEngineObject::advance>("advance"),
-                                             InstanceMethod<&StreamEngineObject::end>("end"),
-                                             InstanceMethod<&StreamEngineObject::emit>("emit"),
-                                             InstanceMethod<&StreamEngineObject::take_late>("takeLate"),
-                                             InstanceMethod<&StreamEngineObject::export_rows>("exportRows"),
-                                             InstanceMethod<&StreamEngineObject::load_rows>("loadRows"),
-                                             InstanceMethod<&StreamEngineObject::counters>("counters"),
-                                             InstanceMethod<&StreamEngineObject::set_counters>("setCounters"),
-                                             InstanceMethod<&StreamEngineObject::state_rows>("stateRows"),
-                                             InstanceMethod<&StreamEngineObject::state_bytes>("stateBytes"),
-                                             InstanceMethod<&StreamEngineObject::pending_rows>("pendingRows"),
-                                             InstanceMethod<&StreamEngineObject::reset>("reset")}));
+    exports.Set("StreamEngine",
+                DefineClass(env, "StreamEngine",
+                            {InstanceMethod<&StreamEngineObject::push>("push"),
+                             InstanceMethod<&StreamEngineObject::advance>("advance"),
+                             InstanceMethod<&StreamEngineObject::end>("end"),
+                             InstanceMethod<&StreamEngineObject::emit>("emit"),
+                             InstanceMethod<&StreamEngineObject::take_late>("takeLate"),
+                             InstanceMethod<&StreamEngineObject::export_rows>("exportRows"),
+                             InstanceMethod<&StreamEngineObject::load_rows>("loadRows"),
+                             InstanceMethod<&StreamEngineObject::counters>("counters"),
+                             InstanceMethod<&StreamEngineObject::set_counters>("setCounters"),
+                             InstanceMethod<&StreamEngineObject::state_rows>("stateRows"),
+                             InstanceMethod<&StreamEngineObject::state_bytes>("stateBytes"),
+                             InstanceMethod<&StreamEngineObject::pending_rows>("pendingRows"),
+                             InstanceMethod<&StreamEngineObject::oldest_pending>("oldestPending"),
+                             InstanceMethod<&StreamEngineObject::reset>("reset")}));
   }
 
   // new StreamEngine(config: NativeStreamConfig)
@@ -525,6 +529,12 @@ class StreamEngineObject : public Napi::ObjectWrap<StreamEngineObject> {
   Napi::Value state_bytes(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), static_cast<double>(engine_->state_bytes()));
   }
+  // oldestPending(): bigint | number | null
+  Napi::Value oldest_pending(const Napi::CallbackInfo& info) {
+    const std::optional<std::int64_t> time = engine_->oldest_pending();
+    return time ? time_to_js(info.Env(), *time, kind_of(0)) : info.Env().Null();
+  }
+
   Napi::Value pending_rows(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), static_cast<double>(engine_->pending_rows()));
   }

@@ -28,6 +28,8 @@ export interface NativeStreamShape {
   readonly leftScale: bigint;
   readonly rightScale: bigint;
   readonly payload: readonly NativeColumnShape[];
+  /** So many of the payload go into the output, the rest only into exports. Default: all. */
+  readonly outputs?: number;
   readonly hasKnownAt: boolean;
   readonly knownScale: bigint;
   readonly direction: number;
@@ -181,6 +183,8 @@ export interface NativeStreamEngine {
   stateRows(input: number): number;
   stateBytes(): number;
   pendingRows(): number;
+  /** Least time of the pending left rows, in its raw unit; null where none has a time. */
+  oldestPending(): bigint | number | null;
   reset(): void;
 }
 

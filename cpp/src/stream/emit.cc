@@ -186,7 +186,9 @@ EngineOutput StreamEngine::Impl::emit(std::int64_t max_rows) {
   for (std::size_t s = 0; s < rights.size(); ++s) {
     EngineStream& stream = output.streams[s];
     const StreamShape& shape = config.streams[s];
-    for (std::size_t c = 0; c < shape.payload.size(); ++c) {
+    const std::size_t outputs =
+        shape.outputs < 0 ? shape.payload.size() : static_cast<std::size_t>(shape.outputs);
+    for (std::size_t c = 0; c < outputs; ++c) {
       stream.columns.push_back(rights[s].rows().gather(c, j.matched[s].data(), n));
     }
     if (shape.want_matched) stream.matched = matched_column(j.matched[s]);

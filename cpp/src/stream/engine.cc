@@ -26,6 +26,9 @@ void check_config(const EngineConfig& config) {
   check_shapes(config.left_columns);
   for (const StreamShape& stream : config.streams) {
     check_shapes(stream.payload);
+    if (stream.outputs > static_cast<std::int64_t>(stream.payload.size())) {
+      throw Error(ErrorCode::ARG_RANGE, "more outputs than payload columns");
+    }
     if (stream.left_scale < 1 || stream.right_scale < 1 || stream.known_scale < 1) {
       throw Error(ErrorCode::ARG_RANGE, "scales are positive");
     }
@@ -125,6 +128,11 @@ std::int64_t StreamEngine::state_rows(int input) const noexcept {
 }
 
 std::int64_t StreamEngine::state_bytes() const noexcept { return impl_->bytes(); }
+
+std::optional<std::int64_t> StreamEngine::oldest_pending() const noexcept {
+  if (impl_->pending.size() == 0) return std::nullopt;
+  return impl_->pending.lowest();
+}
 
 std::int64_t StreamEngine::pending_rows() const noexcept {
   return impl_->pending.size() + static_cast<std::int64_t>(impl_->untimed.size());

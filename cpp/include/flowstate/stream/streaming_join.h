@@ -59,6 +59,8 @@ struct StreamShape {
   std::int64_t left_scale = 1;
   std::int64_t right_scale = 1;
   std::vector<ColumnShape> payload;
+  std::int32_t outputs =
+      -1;  // so many of the payload go into the output, the rest only into exports; -1: all
   bool has_known_at = false;
   std::int64_t known_scale = 1;
   asof::Direction direction = asof::Direction::kBackward;
@@ -231,6 +233,8 @@ class StreamEngine {
   std::int64_t state_rows(int input) const noexcept;  // left: pending and kept; right: rows held
   std::int64_t state_bytes() const noexcept;
   std::int64_t pending_rows() const noexcept;
+  // Earliest time of a pending left row; none where no pending row has one.
+  std::optional<std::int64_t> oldest_pending() const noexcept;
   void reset();
 
  private:
