@@ -49,6 +49,9 @@ export type {
   BatchStreamOptions,
   JoinedBatches,
 } from './stream/options.js';
+export { StreamingAligner } from './stream/streaming-aligner.js';
+export { StreamingJoin } from './stream/streaming-join.js';
+export type * from './stream/streaming-types.js';
 export { readBatches, readInfo, readTable, writeTable } from './storage/index.js';
 export type {
   ColumnStatistics,

@@ -11,10 +11,13 @@ import { dictionaryIds, localField, localType, relabelDictionaries } from '../sc
 import type { TimeFamily } from '../schema/time-type.js';
 import type { ParsedStream } from './parse-options.js';
 
-/** Where an output column's rows come from: gathered by the executor, or taken by row number afterwards. */
+/**
+ * Where an output column's rows come from: gathered by the executor, or taken by row number afterwards. `position` is
+ * the column's in its table.
+ */
 export type ColumnSource =
-  | { readonly kind: 'gathered'; readonly index: number; readonly column: ArrowColumn }
-  | { readonly kind: 'taken'; readonly column: ArrowColumn }
+  | { readonly kind: 'gathered'; readonly index: number; readonly column: ArrowColumn; readonly position: number }
+  | { readonly kind: 'taken'; readonly column: ArrowColumn; readonly position: number }
   | { readonly kind: 'age' }
   | { readonly kind: 'matched' };
 
@@ -101,12 +104,12 @@ export function streamColumns(stream: ParsedStream, family: TimeFamily, names: O
     const type = names.type(localType(column.type), table, native === null);
     const field = new Field(name, type, true, table.schema.fields[index]?.metadata);
     if (native === null) {
-      columns.push({ field, source: { kind: 'taken', column } });
+      columns.push({ field, source: { kind: 'taken', column, position: index } });
       return;
     }
-    const position = gathered.get(index) ?? payload.push(native) - 1;
-    gathered.set(index, position);
-    columns.push({ field, source: { kind: 'gathered', index: position, column } });
+    const at = gathered.get(index) ?? payload.push(native) - 1;
+    gathered.set(index, at);
+    columns.push({ field, source: { kind: 'gathered', index: at, column, position: index } });
   };
   for (const index of payloadIndices(stream)) {
     add(index, names.payload(table.schema.fields[index]?.name ?? '', stream));
@@ -133,9 +136,14 @@ export function leftColumns(left: Table, inner: boolean, names: OutputNames): St
     const field = localField(foreign);
     const column = columnAt(left, i, 'left');
     const native = inner ? payloadColumn(column) : null;
-    if (native !== null) return { field, source: { kind: 'gathered', index: payload.push(native) - 1, column } };
+    if (native !== null) {
+      return { field, source: { kind: 'gathered', index: payload.push(native) - 1, column, position: i } };
+    }
     const type = inner ? names.type(field.type, left, true) : field.type;
-    return { field: type === field.type ? field : field.clone({ type }), source: { kind: 'taken', column } };
+    return {
+      field: type === field.type ? field : field.clone({ type }),
+      source: { kind: 'taken', column, position: i },
+    };
   });
   return { columns, payload };
 }

@@ -9,11 +9,9 @@ import {
   type NativeExplain,
   type NativeJoinRequest,
   type NativeJoinResult,
-  NativeNearestTie,
   type NativeOutputColumn,
   type NativeStream,
   type NativeStreamResult,
-  NativeTies,
   type NativeTime,
   NativeUnsorted,
 } from '../internal/native.js';
@@ -22,6 +20,7 @@ import { gatherColumn, validityBits } from '../schema/gather.js';
 import type { Executor } from './executor.js';
 import { inBlocks, type Steps } from './javascript/blocks.js';
 import { keyCodes } from './javascript/key-codes.js';
+import { aheadIsNearer, aheadTakesLast, backTakesLast } from './javascript/rules.js';
 import { lookAhead, lookBack, type SweepInput } from './javascript/sweep.js';
 import { isFloatTime, timeAxis, type TimeAxis } from './javascript/time-axis.js';
 import { requireAscending, timeOrder } from './javascript/time-order.js';
@@ -55,14 +54,13 @@ function rowsOf(time: NativeTime): number {
 
 /** The winner of each left row before tolerance. */
 function* choose(input: SweepInput, axis: TimeAxis, stream: NativeStream): Steps<Int32Array> {
-  const backTies = stream.ties !== NativeTies.first;
-  const aheadTies = stream.ties === NativeTies.last;
+  const backTies = backTakesLast(stream.ties);
+  const aheadTies = aheadTakesLast(stream.ties);
   if (stream.direction === NativeDirection.backward) return yield* lookBack(input, stream.allowExact, backTies);
   if (stream.direction === NativeDirection.forward) return yield* lookAhead(input, stream.allowExact, aheadTies);
   const winner = yield* lookBack(input, stream.allowExact, backTies);
   if (stream.lag > 0) return winner;
   const ahead = yield* lookAhead(input, false, aheadTies);
-  const later = stream.nearestTie === NativeNearestTie.later;
   yield* inBlocks(winner.length, (from, to) => {
     for (let row = from; row < to; row++) {
       const forward = ahead[row]!;
@@ -72,9 +70,9 @@ function* choose(input: SweepInput, axis: TimeAxis, stream: NativeStream): Steps
         winner[row] = forward;
         continue;
       }
-      const back = axis.distance(row, backward);
-      const fore = axis.distance(row, forward);
-      if (fore < back || (later && fore === back)) winner[row] = forward;
+      if (aheadIsNearer(axis.distance(row, backward), axis.distance(row, forward), stream.nearestTie)) {
+        winner[row] = forward;
+      }
     }
   });
   return winner;

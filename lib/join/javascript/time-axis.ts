@@ -8,6 +8,7 @@ import { type NativeColumn, type NativeStream, type NativeTime, NativeType } fro
 import { cellReader, typedValues } from '../../schema/canonical.js';
 import { INT64_MAX, INT64_MIN } from '../../schema/duration.js';
 import { isValidInChunk } from '../../schema/gather.js';
+import { checkedAge } from './rules.js';
 
 const BIAS = 2n ** 63n;
 const EXACT = 2n ** 53n;
@@ -229,17 +230,8 @@ function integerAxis(leftTime: NativeTime, stream: NativeStream): TimeAxis {
   const encode = (set: Aligned): Float64Array => (offsets ? offsetsFrom(set, min) : ranksIn(set, sorted));
   const leftOrder = encode(left);
   const rightOrder = encode(right);
-  const age = (leftRow: number, rightRow: number): bigint => {
-    const value = (left.values[leftRow]! - right.values[rightRow]!) * stream.ageScale;
-    if (value < INT64_MIN || value > INT64_MAX) {
-      fail('FS_ERR_OVERFLOW', `age of left row ${leftRow} does not fit int64: ${value}`, {
-        column: leftTime.column.name,
-        row: leftRow,
-        value,
-      });
-    }
-    return value;
-  };
+  const age = (leftRow: number, rightRow: number): bigint =>
+    checkedAge(left.values[leftRow]! - right.values[rightRow]!, stream.ageScale, leftTime.column.name, leftRow);
   return {
     left: leftOrder,
     right: rightOrder,

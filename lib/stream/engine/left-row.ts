@@ -1,0 +1,21 @@
+/** A left row as the JavaScript engine keeps it: pending until it is final, then as long as late rows may change it. */
+import type { EngineTime } from '../../internal/native-stream.js';
+import type { Canonical } from '../../schema/canonical.js';
+import type { OrderedRow } from './sorted-rows.js';
+import type { RightRow } from './right-side.js';
+
+export interface LeftRow extends OrderedRow {
+  readonly time: EngineTime | null;
+  /** Per stream; undefined: a key that matches nothing. */
+  readonly keys: readonly (Canonical | undefined)[];
+  slot: number;
+  /** Streams whose match is not final yet. */
+  readonly open: boolean[];
+  openCount: number;
+  /** -1 until it is emitted. */
+  rowId: bigint;
+  /** The matches it was emitted with. */
+  matches: readonly (RightRow | null)[];
+  /** Emitted, and a late row has changed its match since. */
+  dirty: boolean;
+}

@@ -1,0 +1,428 @@
+/** What `StreamingJoin` and `StreamingAligner` share: inputs by number, an engine below, tables above. */
+import { type RecordBatch, type Schema, Table } from 'apache-arrow';
+
+import { FlowStateError } from '../errors/errors.js';
+import { createError, fromNative } from '../errors/from-native.js';
+import { type LateOutput, NativeLateReason, type PushReport, type StreamEngine } from '../internal/native-stream.js';
+import { fail, rangeError, requireInteger } from '../internal/validate.js';
+import type { ParsedJoin } from '../join/parse-options.js';
+import { type JoinStats, toJoinStats } from '../join/stats.js';
+import { createEngine } from './engine/create-engine.js';
+import { copyRows, emptyTable, InputSchema, type Rows, rowsOf } from './input-schema.js';
+import type { StreamingSettings } from './parse-streaming.js';
+import { loadSnapshot, openSnapshot, requireSameJoin, type WaitingLate, writeSnapshot } from './snapshot.js';
+import { decodeOutput, decodeRows, encodeRows, planStreaming, type StreamingPlan } from './streaming-plan.js';
+import { JoinWatermarks } from './join-watermarks.js';
+import type { JsonValue } from './watermark/index.js';
+
+/** Which of an input's sources rows or promises belong to. */
+export interface SourceOptions {
+  /** Number of the source, 0 unless given: second in the order of rows of one time. */
+  readonly source?: number;
+}
+
+export interface EmitOptions {
+  /** At most so many rows (one more where a revision would be torn apart). Default: all that are final. */
+  readonly maxRows?: number;
+}
+
+/** Rows that came too late or were dated too far ahead, of one input, in order of arrival. */
+export interface LateRowsReport {
+  readonly input: string;
+  /** The left's columns; of a right the payload, the time and the keys. */
+  readonly table: Table;
+  readonly sources: Int32Array;
+  readonly sequences: BigInt64Array;
+  readonly reasons: readonly ('late' | 'tooFarAhead')[];
+  /** Per row, the row ids of emitted rows it would have been the match of, within the horizon. */
+  readonly affected: readonly BigInt64Array[];
+}
+
+export interface InputCounters {
+  readonly rows: number;
+  readonly late: number;
+  readonly lateBeyondHorizon: number;
+  readonly tooFarAhead: number;
+  readonly nullTime: number;
+  readonly nullKey: number;
+  /** Rows held. */
+  readonly stateRows: number;
+  /** As `advanceWatermark` takes it; null before the first. */
+  readonly watermark: bigint | number | null;
+}
+
+export interface StreamingCounters {
+  readonly inputs: Readonly<Record<string, InputCounters>>;
+  /** Left rows at their first emission, per right. How the unmatched divide is approximate; see the docs. */
+  readonly streams: Readonly<Record<string, JoinStats>>;
+  /** Left rows emitted, those that an inner join dropped included. */
+  readonly emitted: bigint;
+  readonly revisions: number;
+  readonly pendingRows: number;
+  readonly stateBytes: number;
+}
+
+interface Waiting {
+  readonly input: number;
+  readonly source: number;
+  readonly rows: Rows;
+}
+
+export type Parse = (left: Table, rights: readonly Table[]) => ParsedJoin;
+
+interface Running {
+  readonly plan: StreamingPlan;
+  readonly engine: StreamEngine;
+  readonly engineName: 'native' | 'javascript';
+  readonly watermarks: JoinWatermarks;
+}
+
+const MAX_SOURCE = 65_535;
+
+export class StreamingCore {
+  readonly settings: StreamingSettings;
+  /** What the owner wants kept in snapshots: how far its sources' rows have been emitted. */
+  positions: JsonValue = null;
+  readonly #parse: Parse;
+  readonly #schemas: readonly InputSchema[];
+  #running: Running | null = null;
+  /** Batches that wait for the other inputs' schemas. */
+  #waiting: Waiting[] = [];
+  /** Watermarks of that time, in the API's unit. */
+  #promises: { readonly input: number; readonly time: bigint | number; readonly source: number | null }[] = [];
+  #state: 'open' | 'flushed' | 'closed' = 'open';
+  /** Late rows may have changed emitted ones, and the revisions are not out yet. */
+  #unsent = false;
+  /** Of the side output: rows that a snapshot had to look at before they were taken. */
+  #late: WaitingLate[] = [];
+
+  constructor(parse: Parse, settings: StreamingSettings, schemas: readonly (Schema | null)[]) {
+    this.#parse = parse;
+    this.settings = settings;
+    this.#schemas = settings.names.map((name, i) => new InputSchema(name, schemas[i] ?? null));
+    // Options are checked now where that needs no schema; what depends on column types, when they are known.
+    const none = emptyTable({ fields: [], metadata: new Map() });
+    parse(
+      none,
+      settings.names.slice(1).map(() => none),
+    );
+    this.#start();
+  }
+
+  get engineName(): 'native' | 'javascript' | null {
+    return this.#running?.engineName ?? null;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Takes rows. False when what is held passes the high-water mark. */
+  push(input: number, batch: unknown, options: SourceOptions = {}): boolean {
+    this.#requireOpen();
+    const source = sourceOf(options);
+    const schema = this.#schemas[input]!;
+    const rows = rowsOf(batch, schema.where);
+    schema.check(rows.schema);
+    if (this.#running === null) {
+      const learnt = schema.schema === null;
+      schema.schema ??= rows.schema;
+      try {
+        this.#start();
+      } catch (error) {
+        if (learnt) schema.schema = null;
+        throw error;
+      }
+      if (this.#running === null) {
+        this.#waiting.push({ input, source, rows: copyRows(rows, schema.where) });
+        return this.#waiting.reduce((sum, { rows: { length } }) => sum + length, 0) < this.settings.highWaterRows;
+      }
+    }
+    this.#pushRows(this.#running, input, source, rows);
+    return this.hasRoom();
+  }
+
+  /** `time`: no row with an earlier time will come, of the input, or of one source of it. */
+  advance(input: number, time: bigint | number, source: number | null, strict: boolean): void {
+    this.#requireOpen();
+    if (this.#running === null) {
+      if (typeof time !== 'bigint' && typeof time !== 'number') throw rangeError('a watermark', 'a time', time);
+      this.#promises.push({ input, time, source });
+      return;
+    }
+    this.#running.watermarks.advance(input, time, source, strict);
+    this.#sync(this.#running);
+  }
+
+  /** Looks at the clock: sources become idle, and some watermarks advance, without rows. */
+  tick(): void {
+    if (this.#running !== null && this.#state === 'open') this.#sync(this.#running);
+  }
+
+  emit({ maxRows = Infinity }: EmitOptions = {}): Table {
+    this.#requireNotClosed();
+    if (maxRows !== Infinity) requireInteger(maxRows, 'maxRows', 1, Number.MAX_SAFE_INTEGER);
+    const running = this.#running;
+    if (running === null) return new Table();
+    this.tick();
+    return tableOf(this.#emit(running, maxRows));
+  }
+
+  /** The final rows as one batch; null where there is none. */
+  emitBatch(maxRows: number): RecordBatch | null {
+    if (this.#running === null) return null;
+    this.tick();
+    const batch = this.#emit(this.#running, maxRows);
+    return batch.numRows === 0 ? null : batch;
+  }
+
+  flush(): Table {
+    this.#requireNotClosed();
+    const running = this.#running ?? this.#missingSchemas();
+    this.#state = 'flushed';
+    call(() => running.engine.end());
+    return tableOf(this.#emit(running, Infinity));
+  }
+
+  /** Ends all inputs without emitting. Throws FS_ERR_SCHEMA where a schema is not known. */
+  end(): void {
+    const running = this.#running ?? this.#missingSchemas();
+    this.#state = 'flushed';
+    call(() => running.engine.end());
+  }
+
+  reset(): void {
+    this.#requireNotClosed();
+    this.#state = 'open';
+    this.#waiting = [];
+    this.#promises = [];
+    this.#unsent = false;
+    this.#late = [];
+    this.positions = null;
+    if (this.#running === null) return;
+    const { plan, engine } = this.#running;
+    engine.reset();
+    for (const { stored } of plan.inputs) for (const { codec } of stored) codec.clear();
+    this.#running = { ...this.#running, watermarks: new JoinWatermarks(plan, this.settings) };
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return;
+    if (this.#running !== null) this.reset();
+    this.#state = 'closed';
+    this.#running = null;
+    this.#waiting = [];
+  }
+
+  get hasUnsentRevisions(): boolean {
+    return this.#unsent;
+  }
+
+  hasRoom(): boolean {
+    if (this.#running === null) return true;
+    const { engine } = this.#running;
+    const { names, highWaterRows, highWaterBytes } = this.settings;
+    let rows = 0;
+    for (let input = 0; input < names.length; input++) rows += engine.stateRows(input);
+    return rows < highWaterRows && engine.stateBytes() < highWaterBytes;
+  }
+
+  watermark(input: number): bigint | number | null {
+    return this.#running?.watermarks.given(input) ?? null;
+  }
+
+  takeLate(): readonly LateRowsReport[] {
+    this.#requireNotClosed();
+    const running = this.#running;
+    if (running === null) return [];
+    const all = [...this.#late, ...call(() => running.engine.takeLate())];
+    const reports = all.map((late) => lateReport(running.plan, late));
+    this.#late = [];
+    return reports;
+  }
+
+  /** Throws FS_ERR_BUSY while revisions wait to be emitted, FS_ERR_SCHEMA where a schema is not known. */
+  snapshot(): Uint8Array {
+    this.#requireNotClosed();
+    const { plan, engine, watermarks } = this.#running ?? this.#missingSchemas();
+    if (this.#unsent) {
+      throw createError(
+        'FS_ERR_BUSY',
+        'late rows have changed emitted ones: emit() their revisions, then take a snapshot',
+      );
+    }
+    this.#late.push(...call(() => engine.takeLate()));
+    return call(() =>
+      writeSnapshot(plan, this.settings, engine, this.#late, {
+        watermarks: watermarks.snapshot(),
+        positions: this.positions,
+        flushed: this.#state === 'flushed',
+      }),
+    );
+  }
+
+  /** Throws FS_ERR_CORRUPT, FS_ERR_ARG_RANGE (other options), FS_ERR_SCHEMA; nothing has changed then. */
+  restore(blob: unknown): void {
+    this.#requireNotClosed();
+    const { names, backend } = this.settings;
+    const snapshot = openSnapshot(blob, names.length);
+    const tables = this.#schemas.map(({ schema }, i) => (schema === null ? snapshot.schemas[i]! : emptyTable(schema)));
+    const plan = planStreaming(this.#parse(tables[0], tables.slice(1)), this.settings);
+    requireSameJoin(snapshot, plan, this.settings);
+    const { engine, name } = createEngine(plan.config, backend);
+    const late = call(() => loadSnapshot(snapshot, plan, engine));
+    const watermarks = new JoinWatermarks(plan, this.settings);
+    watermarks.restore(snapshot.state.watermarks);
+    this.#schemas.forEach((schema, i) => (schema.schema ??= tables[i]!.schema));
+    this.#running = { plan, engine, engineName: name, watermarks };
+    this.#late = late;
+    this.positions = snapshot.state.positions;
+    this.#waiting = [];
+    this.#promises = [];
+    this.#unsent = false;
+    this.#state = 'open';
+    this.#sync(this.#running);
+    if (!snapshot.state.flushed) return;
+    this.#state = 'flushed';
+    call(() => engine.end());
+  }
+
+  counters(): StreamingCounters {
+    const { names } = this.settings;
+    const running = this.#running;
+    const counters = running?.engine.counters() ?? null;
+    const none = { rows: 0, late: 0, lateBeyondHorizon: 0, tooFarAhead: 0, nullTime: 0, nullKey: 0 };
+    const inputs = names.map((name, i): [string, InputCounters] => [
+      name,
+      {
+        ...(counters?.inputs[i] ?? none),
+        stateRows: running?.engine.stateRows(i) ?? 0,
+        watermark: this.watermark(i),
+      },
+    ]);
+    const streams = names.slice(1).map((name, s): [string, JoinStats] => {
+      const stats = counters?.streams[s] ?? { rows: 0, matched: 0, noCandidate: 0, toleranceExceeded: 0 };
+      return [name, toJoinStats({ ...stats, rightRows: counters?.inputs[s + 1]?.rows ?? 0 })];
+    });
+    return {
+      inputs: Object.fromEntries(inputs),
+      streams: Object.fromEntries(streams),
+      emitted: counters?.nextRowId ?? 0n,
+      revisions: counters?.revisions ?? 0,
+      pendingRows: running?.engine.pendingRows() ?? 0,
+      stateBytes: running?.engine.stateBytes() ?? 0,
+    };
+  }
+
+  // ------------------------------------------------------------------------------------------------------ private
+
+  /** Makes plan and engine once every schema is known, and goes through what has waited. */
+  #start(): void {
+    const tables: Table[] = [];
+    for (const { schema } of this.#schemas) {
+      if (schema === null) return;
+      tables.push(emptyTable(schema));
+    }
+    const plan = planStreaming(this.#parse(tables[0]!, tables.slice(1)), this.settings);
+    const { engine, name } = createEngine(plan.config, this.settings.backend);
+    const watermarks = new JoinWatermarks(plan, this.settings);
+    this.#running = { plan, engine, engineName: name, watermarks };
+    const waiting = this.#waiting;
+    const promises = this.#promises;
+    this.#waiting = [];
+    this.#promises = [];
+    for (const { input, source, rows } of waiting) this.#pushRows(this.#running, input, source, rows);
+    for (const { input, time, source } of promises) watermarks.advance(input, time, source, false);
+    this.#sync(this.#running);
+  }
+
+  #pushRows(running: Running, input: number, source: number, rows: Rows): void {
+    const { plan, engine, watermarks } = running;
+    const { length, columns } = rows;
+    const inputPlan = plan.inputs[input]!;
+    const maxTime = watermarks.maxTime(input, source);
+    const mark = watermarks.punctuation(input, rows);
+    const batch = encodeRows(inputPlan, length, (position) => columns[position]!, source);
+    let report: PushReport;
+    try {
+      report = engine.push(input, batch, maxTime);
+    } catch (thrown) {
+      for (const { codec } of inputPlan.stored) codec.rollBack();
+      const error = fromNative(thrown);
+      if (this.settings.onStateFull === 'error' && isBackpressure(error)) this.close();
+      throw error;
+    }
+    if (report.late > 0) this.#unsent = true;
+    watermarks.observe(input, source, length, mark, report);
+    this.#sync(running);
+  }
+
+  /** Tells the engine the watermarks as they are now. */
+  #sync({ engine, watermarks }: Running): void {
+    watermarks.forEachRisen((input, time) => call(() => engine.advance(input, time)));
+  }
+
+  #emit({ plan, engine }: Running, maxRows: number): RecordBatch {
+    const output = call(() => engine.emit(maxRows));
+    if (output.rows < maxRows) this.#unsent = false;
+    return decodeOutput(plan.output, output);
+  }
+
+  #missingSchemas(): never {
+    const missing = this.#schemas.filter(({ schema }) => schema === null).map(({ where }) => where);
+    return fail(
+      'FS_ERR_SCHEMA',
+      `no batch of ${missing.map((name) => `'${name}'`).join(', ')} has come and no schema was given, so the columns ` +
+        `of the result are not known; give ${missing.includes('left') ? "'leftSchema'" : "'schema'"}`,
+      { inputs: missing },
+    );
+  }
+
+  #requireNotClosed(): void {
+    if (this.#state === 'closed') throw createError('FS_ERR_CLOSED', 'the join is closed');
+  }
+
+  #requireOpen(): void {
+    this.#requireNotClosed();
+    if (this.#state === 'flushed') {
+      throw createError('FS_ERR_CLOSED', 'the join was flushed: no more rows can come; reset() begins anew');
+    }
+  }
+}
+
+function isBackpressure(error: unknown): boolean {
+  return error instanceof FlowStateError && error.code === 'FS_ERR_BACKPRESSURE';
+}
+
+function sourceOf({ source = 0 }: SourceOptions): number {
+  return requireInteger(source, 'source', 0, MAX_SOURCE);
+}
+
+function tableOf(batch: RecordBatch): Table {
+  return new Table(batch.schema, [batch]);
+}
+
+/** A call into the engine: records that native code throws become errors. */
+function call<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw fromNative(error);
+  }
+}
+
+function lateReport({ inputs }: StreamingPlan, late: LateOutput): LateRowsReport {
+  const input = inputs[late.input]!;
+  const offsets = new Int32Array(late.affectedOffsets);
+  const affected = new BigInt64Array(late.affected);
+  return {
+    input: input.name,
+    table: tableOf(decodeRows(input, late.rows, late.columns)),
+    sources: new Int32Array(late.source),
+    sequences: new BigInt64Array(late.sequence),
+    reasons: Array.from(new Int8Array(late.reasons), (reason) =>
+      reason === NativeLateReason.late ? 'late' : 'tooFarAhead',
+    ),
+    affected: Array.from({ length: late.rows }, (_, i) => affected.slice(offsets[i], offsets[i + 1])),
+  };
+}
