@@ -207,5 +207,7 @@ export interface StreamEngine {
   stateRows(input: number): number;
   stateBytes(): number;
   pendingRows(): number;
+  /** Least time of the pending left rows; null where none has a time. */
+  oldestPending(): EngineTime | null;
   reset(): void;
 }

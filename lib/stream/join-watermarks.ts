@@ -10,7 +10,15 @@ import { typeError } from '../internal/validate.js';
 import type { Rows } from './input-schema.js';
 import type { StreamingSettings } from './parse-streaming.js';
 import { fromEngineTime, type InputPlan, type StreamingPlan, toEngineTime } from './streaming-plan.js';
-import { type Clock, InputClock, JoinClock, type JsonValue, parseDistance, type Time } from './watermark/index.js';
+import {
+  type Clock,
+  InputClock,
+  JoinClock,
+  type JsonValue,
+  parseDistance,
+  type SourceClock,
+  type Time,
+} from './watermark/index.js';
 
 export class JoinWatermarks {
   readonly #inputs: readonly InputPlan[];
@@ -42,8 +50,8 @@ export class JoinWatermarks {
     this.#given = inputs.map(() => null);
   }
 
-  get inputs(): readonly InputClock[] {
-    return this.#clock.inputs;
+  source(input: number, source: number): SourceClock {
+    return this.#clock.inputs[input]!.source(source, this.#now());
   }
 
   /** The latest time, in the engine's unit, that a row of the source may have; null for any. */

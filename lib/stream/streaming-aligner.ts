@@ -3,11 +3,13 @@ import type { RecordBatch, Table } from 'apache-arrow';
 
 import { fail, rangeError, rejectUnknown, requireName, requireOneOf, requireRecord } from '../internal/validate.js';
 import { parseAlignStreams } from '../join/parse-options.js';
+import type { LiveSource, LiveStreamOptions } from './live-stream.js';
+import type { SourcePositions } from './positions.js';
 import { LIVE_KEYS, parseLive, requireSchema } from './parse-streaming.js';
 import {
   type EmitOptions,
   type LateRowsReport,
-  type SourceOptions,
+  type PushOptions,
   StreamingCore,
   type StreamingCounters,
 } from './streaming-core.js';
@@ -67,13 +69,13 @@ export class StreamingAligner<Name extends string = string> {
   }
 
   /** Takes rows of an input, `left` or a stream: as `StreamingJoin.pushLeft`. */
-  push(input: 'left' | Name, batch: RecordBatch | Table, options?: SourceOptions): boolean {
+  push(input: 'left' | Name, batch: RecordBatch | Table, options?: PushOptions): boolean {
     const { names } = this.#core.settings;
     return this.#core.push(names.indexOf(requireOneOf<string>(input, 'input', names)), batch, options);
   }
 
   /** `push('left', …)`. */
-  pushLeft(batch: RecordBatch | Table, options?: SourceOptions): boolean {
+  pushLeft(batch: RecordBatch | Table, options?: PushOptions): boolean {
     return this.#core.push(0, batch, options);
   }
 
@@ -97,6 +99,28 @@ export class StreamingAligner<Name extends string = string> {
   /** Rows that came late or too early, where the policy is `'sideOutput'`, since the last call. */
   takeLate(): readonly LateRowsReport[] {
     return this.#core.takeLate();
+  }
+
+  /** As `StreamingJoin.stream`, with the right sources by name. */
+  stream(
+    left: LiveSource | readonly LiveSource[],
+    rights: Readonly<Record<Name, LiveSource | readonly LiveSource[]>>,
+    options?: LiveStreamOptions,
+  ): AsyncIterable<RecordBatch> {
+    const values = requireRecord(rights, 'rights');
+    const names = this.#core.settings.names.slice(1);
+    rejectUnknown(values, 'rights', names);
+    return this.#core.stream([left, ...names.map((name) => values[name] as LiveSource)], options);
+  }
+
+  /** Where the sources stand after the batches of which every row has been emitted, by input and source. */
+  get positions(): SourcePositions {
+    return this.#core.positions;
+  }
+
+  /** Where they stand after all that was read: where to go on from after `restore`. */
+  get readPositions(): SourcePositions {
+    return this.#core.readPositions;
   }
 
   /**

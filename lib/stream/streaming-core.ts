@@ -4,21 +4,35 @@ import { type RecordBatch, type Schema, Table } from 'apache-arrow';
 import { FlowStateError } from '../errors/errors.js';
 import { createError, fromNative } from '../errors/from-native.js';
 import { type LateOutput, NativeLateReason, type PushReport, type StreamEngine } from '../internal/native-stream.js';
-import { fail, rangeError, requireInteger } from '../internal/validate.js';
+import { fail, rangeError, rejectUnknown, requireInteger, requireRecord } from '../internal/validate.js';
 import type { ParsedJoin } from '../join/parse-options.js';
 import { type JoinStats, toJoinStats } from '../join/stats.js';
 import { createEngine } from './engine/create-engine.js';
 import { copyRows, emptyTable, InputSchema, type Rows, rowsOf } from './input-schema.js';
+import { type LiveSource, LiveStream, type LiveStreamOptions } from './live-stream.js';
 import type { StreamingSettings } from './parse-streaming.js';
+import { PositionTracker, type SourcePositions } from './positions.js';
 import { loadSnapshot, openSnapshot, requireSameJoin, type WaitingLate, writeSnapshot } from './snapshot.js';
-import { decodeOutput, decodeRows, encodeRows, planStreaming, type StreamingPlan } from './streaming-plan.js';
+import {
+  decodeOutput,
+  decodeRows,
+  encodeRows,
+  fromEngineTime,
+  planStreaming,
+  type StreamingPlan,
+} from './streaming-plan.js';
 import { JoinWatermarks } from './join-watermarks.js';
-import type { JsonValue } from './watermark/index.js';
+import type { JsonValue, SourceClock } from './watermark/index.js';
 
 /** Which of an input's sources rows or promises belong to. */
 export interface SourceOptions {
   /** Number of the source, 0 unless given: second in the order of rows of one time. */
   readonly source?: number;
+}
+
+export interface PushOptions extends SourceOptions {
+  /** Where the source stands after the batch, any JSON value: comes back in `positions` and in snapshots. */
+  readonly position?: JsonValue;
 }
 
 export interface EmitOptions {
@@ -65,6 +79,7 @@ export interface StreamingCounters {
 interface Waiting {
   readonly input: number;
   readonly source: number;
+  readonly position: JsonValue | undefined;
   readonly rows: Rows;
 }
 
@@ -81,8 +96,7 @@ const MAX_SOURCE = 65_535;
 
 export class StreamingCore {
   readonly settings: StreamingSettings;
-  /** What the owner wants kept in snapshots: how far its sources' rows have been emitted. */
-  positions: JsonValue = null;
+  readonly #positions: PositionTracker;
   readonly #parse: Parse;
   readonly #schemas: readonly InputSchema[];
   #running: Running | null = null;
@@ -93,12 +107,16 @@ export class StreamingCore {
   #state: 'open' | 'flushed' | 'closed' = 'open';
   /** Late rows may have changed emitted ones, and the revisions are not out yet. */
   #unsent = false;
+  #streaming = false;
+  /** Sources of the stream: each holds its input back from the beginning on. */
+  #feeds: readonly { readonly input: number; readonly source: number }[] = [];
   /** Of the side output: rows that a snapshot had to look at before they were taken. */
   #late: WaitingLate[] = [];
 
   constructor(parse: Parse, settings: StreamingSettings, schemas: readonly (Schema | null)[]) {
     this.#parse = parse;
     this.settings = settings;
+    this.#positions = new PositionTracker(settings.names);
     this.#schemas = settings.names.map((name, i) => new InputSchema(name, schemas[i] ?? null));
     // Options are checked now where that needs no schema; what depends on column types, when they are known.
     const none = emptyTable({ fields: [], metadata: new Map() });
@@ -118,9 +136,10 @@ export class StreamingCore {
   }
 
   /** Takes rows. False when what is held passes the high-water mark. */
-  push(input: number, batch: unknown, options: SourceOptions = {}): boolean {
+  push(input: number, batch: unknown, options: PushOptions = {}): boolean {
     this.#requireOpen();
     const source = sourceOf(options);
+    const { position } = options;
     const schema = this.#schemas[input]!;
     const rows = rowsOf(batch, schema.where);
     schema.check(rows.schema);
@@ -134,11 +153,11 @@ export class StreamingCore {
         throw error;
       }
       if (this.#running === null) {
-        this.#waiting.push({ input, source, rows: copyRows(rows, schema.where) });
-        return this.#waiting.reduce((sum, { rows: { length } }) => sum + length, 0) < this.settings.highWaterRows;
+        this.#waiting.push({ input, source, position, rows: copyRows(rows, schema.where) });
+        return this.hasRoom();
       }
     }
-    this.#pushRows(this.#running, input, source, rows);
+    this.#pushRows(this.#running, input, source, rows, position);
     return this.hasRoom();
   }
 
@@ -198,7 +217,7 @@ export class StreamingCore {
     this.#promises = [];
     this.#unsent = false;
     this.#late = [];
-    this.positions = null;
+    this.#positions.clear();
     if (this.#running === null) return;
     const { plan, engine } = this.#running;
     engine.reset();
@@ -214,12 +233,35 @@ export class StreamingCore {
     this.#waiting = [];
   }
 
-  get hasUnsentRevisions(): boolean {
-    return this.#unsent;
+  get positions(): SourcePositions {
+    return this.#positions.settled;
+  }
+
+  get readPositions(): SourcePositions {
+    return this.#positions.last;
+  }
+
+  /** No batch has come and no schema was given: nothing can be joined before one comes. */
+  lacksSchema(input: number): boolean {
+    return this.#schemas[input]!.schema === null;
+  }
+
+  /** The clock of a source of the running join; null before it runs. */
+  clockOf(input: number, source: number): SourceClock | null {
+    return this.#running?.watermarks.source(input, source) ?? null;
+  }
+
+  /** Milliseconds until a watermark may move by itself; null: not as things stand. */
+  nextChangeMs(): number | null {
+    return this.#running?.watermarks.nextChangeMs() ?? null;
+  }
+
+  get nowMs(): number {
+    return this.settings.clock();
   }
 
   hasRoom(): boolean {
-    if (this.#running === null) return true;
+    if (this.#running === null) return this.#waitingRows() < this.settings.highWaterRows;
     const { engine } = this.#running;
     const { names, highWaterRows, highWaterBytes } = this.settings;
     let rows = 0;
@@ -229,6 +271,20 @@ export class StreamingCore {
 
   watermark(input: number): bigint | number | null {
     return this.#running?.watermarks.given(input) ?? null;
+  }
+
+  stream(
+    sources: readonly (LiveSource | readonly LiveSource[])[],
+    options: LiveStreamOptions = {},
+  ): AsyncIterable<RecordBatch> {
+    this.#requireOpen();
+    rejectUnknown(requireRecord(options, 'options'), 'options', ['signal', 'maxRows']);
+    if (this.#streaming) throw createError('FS_ERR_BUSY', 'the join is streaming already');
+    const live = new LiveStream(this, sources, options, () => (this.#streaming = false));
+    this.#streaming = true;
+    this.#feeds = live.sources;
+    this.#meet();
+    return live;
   }
 
   takeLate(): readonly LateRowsReport[] {
@@ -255,7 +311,7 @@ export class StreamingCore {
     return call(() =>
       writeSnapshot(plan, this.settings, engine, this.#late, {
         watermarks: watermarks.snapshot(),
-        positions: this.positions,
+        positions: this.#positions.snapshot(),
         flushed: this.#state === 'flushed',
       }),
     );
@@ -266,8 +322,10 @@ export class StreamingCore {
     this.#requireNotClosed();
     const { names, backend } = this.settings;
     const snapshot = openSnapshot(blob, names.length);
-    const tables = this.#schemas.map(({ schema }, i) => (schema === null ? snapshot.schemas[i]! : emptyTable(schema)));
-    const plan = planStreaming(this.#parse(tables[0], tables.slice(1)), this.settings);
+    const tables = this.#schemas.map(({ schema }, i): Table =>
+      schema === null ? (snapshot.schemas[i] ?? this.#missingSchemas()) : emptyTable(schema),
+    );
+    const plan = planStreaming(this.#parse(tables[0]!, tables.slice(1)), this.settings);
     requireSameJoin(snapshot, plan, this.settings);
     const { engine, name } = createEngine(plan.config, backend);
     const late = call(() => loadSnapshot(snapshot, plan, engine));
@@ -276,7 +334,7 @@ export class StreamingCore {
     this.#schemas.forEach((schema, i) => (schema.schema ??= tables[i]!.schema));
     this.#running = { plan, engine, engineName: name, watermarks };
     this.#late = late;
-    this.positions = snapshot.state.positions;
+    this.#positions.restore(snapshot.state.positions);
     this.#waiting = [];
     this.#promises = [];
     this.#unsent = false;
@@ -316,6 +374,10 @@ export class StreamingCore {
 
   // ------------------------------------------------------------------------------------------------------ private
 
+  #waitingRows(): number {
+    return this.#waiting.reduce((sum, { rows }) => sum + rows.length, 0);
+  }
+
   /** Makes plan and engine once every schema is known, and goes through what has waited. */
   #start(): void {
     const tables: Table[] = [];
@@ -327,16 +389,19 @@ export class StreamingCore {
     const { engine, name } = createEngine(plan.config, this.settings.backend);
     const watermarks = new JoinWatermarks(plan, this.settings);
     this.#running = { plan, engine, engineName: name, watermarks };
+    this.#meet();
     const waiting = this.#waiting;
     const promises = this.#promises;
     this.#waiting = [];
     this.#promises = [];
-    for (const { input, source, rows } of waiting) this.#pushRows(this.#running, input, source, rows);
+    for (const { input, source, rows, position } of waiting) {
+      this.#pushRows(this.#running, input, source, rows, position);
+    }
     for (const { input, time, source } of promises) watermarks.advance(input, time, source, false);
     this.#sync(this.#running);
   }
 
-  #pushRows(running: Running, input: number, source: number, rows: Rows): void {
+  #pushRows(running: Running, input: number, source: number, rows: Rows, position: JsonValue | undefined): void {
     const { plan, engine, watermarks } = running;
     const { length, columns } = rows;
     const inputPlan = plan.inputs[input]!;
@@ -354,7 +419,15 @@ export class StreamingCore {
     }
     if (report.late > 0) this.#unsent = true;
     watermarks.observe(input, source, length, mark, report);
+    if (position !== undefined) {
+      const { maxTime: newest } = report;
+      this.#positions.read(input, source, position, newest === null ? null : fromEngineTime(newest, inputPlan));
+    }
     this.#sync(running);
+  }
+
+  #meet(): void {
+    for (const { input, source } of this.#feeds) this.#running?.watermarks.source(input, source);
   }
 
   /** Tells the engine the watermarks as they are now. */
@@ -362,10 +435,26 @@ export class StreamingCore {
     watermarks.forEachRisen((input, time) => call(() => engine.advance(input, time)));
   }
 
-  #emit({ plan, engine }: Running, maxRows: number): RecordBatch {
+  #emit({ plan, engine }: Pick<Running, 'plan' | 'engine'>, maxRows: number): RecordBatch {
     const output = call(() => engine.emit(maxRows));
     if (output.rows < maxRows) this.#unsent = false;
-    return decodeOutput(plan.output, output);
+    const batch = decodeOutput(plan.output, output);
+    if (!this.#positions.isEmpty) this.#settle({ plan, engine });
+    return batch;
+  }
+
+  #settle({ plan, engine }: Pick<Running, 'plan' | 'engine'>): void {
+    const left = plan.inputs[0]!;
+    const oldest = engine.oldestPending();
+    const pending = oldest === null ? (engine.pendingRows() > 0 ? null : undefined) : fromEngineTime(oldest, left);
+    const watermark = this.#state === 'flushed' ? undefined : this.watermark(0);
+    const bound =
+      pending === null || watermark === null
+        ? null
+        : pending === undefined || (watermark !== undefined && watermark < pending)
+          ? watermark
+          : pending;
+    this.#positions.settle(pending, bound);
   }
 
   #missingSchemas(): never {

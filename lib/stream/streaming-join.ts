@@ -3,10 +3,13 @@ import type { RecordBatch, Table } from 'apache-arrow';
 
 import { fail, rejectUnknown, requireOneOf, requireRecord } from '../internal/validate.js';
 import { parseAsofJoin } from '../join/parse-options.js';
+import type { LiveSource, LiveStreamOptions } from './live-stream.js';
+import type { SourcePositions } from './positions.js';
 import { LIVE_KEYS, parseLive, requireSchema } from './parse-streaming.js';
 import {
   type EmitOptions,
   type LateRowsReport,
+  type PushOptions,
   type SourceOptions,
   StreamingCore,
   type StreamingCounters,
@@ -95,12 +98,12 @@ export class StreamingJoin {
    * FS_ERR_LENGTH, FS_ERR_DETACHED, FS_ERR_LATE_ROW (`late: 'error'`), FS_ERR_BACKPRESSURE (`maxStateBytes`),
    * FS_ERR_CLOSED.
    */
-  pushLeft(batch: RecordBatch | Table, options?: SourceOptions): boolean {
+  pushLeft(batch: RecordBatch | Table, options?: PushOptions): boolean {
     return this.#core.push(0, batch, options);
   }
 
   /** As `pushLeft`, for right rows. */
-  pushRight(batch: RecordBatch | Table, options?: SourceOptions): boolean {
+  pushRight(batch: RecordBatch | Table, options?: PushOptions): boolean {
     return this.#core.push(1, batch, options);
   }
 
@@ -127,6 +130,31 @@ export class StreamingJoin {
   /** Rows that came late or too early, where the policy is `'sideOutput'`, since the last call. */
   takeLate(): readonly LateRowsReport[] {
     return this.#core.takeLate();
+  }
+
+  /**
+   * Reads both sources (an array of them stands for several), joins, and yields what becomes final: exactly the rows of
+   * `asofJoin`. Watermarks come from the `watermark` option, from the items, or from the sources' ends. Above the
+   * high-water marks only the sources that hold the output back are read. All sources are closed at the end, whatever
+   * it is. Throws a source's error as it is, FS_ERR_ABORTED, FS_ERR_BACKPRESSURE (`maxStateBytes`: the details name
+   * the sources that lag), and what `push` throws.
+   */
+  stream(
+    left: LiveSource | readonly LiveSource[],
+    right: LiveSource | readonly LiveSource[],
+    options?: LiveStreamOptions,
+  ): AsyncIterable<RecordBatch> {
+    return this.#core.stream([left, right], options);
+  }
+
+  /** Where the sources stand after the batches of which every row has been emitted, by input and source. */
+  get positions(): SourcePositions {
+    return this.#core.positions;
+  }
+
+  /** Where they stand after all that was read: where to go on from after `restore`. */
+  get readPositions(): SourcePositions {
+    return this.#core.readPositions;
   }
 
   /**

@@ -246,6 +246,10 @@ export class JavascriptEngine implements StreamEngine {
     return this.#pending.size;
   }
 
+  oldestPending(): EngineTime | null {
+    return this.#pending.cursor((row) => row.time === null).next()?.time ?? null;
+  }
+
   // ------------------------------------------------------------------------------------------------------ pushing
 
   #sequenceOf(input: number, source: number): { next: bigint } {
@@ -518,8 +522,8 @@ export class JavascriptEngine implements StreamEngine {
     if (this.#leftWatermark !== null) {
       times.push(leftLate === NativeLatePolicy.revise ? minus(this.#leftWatermark, horizon) : this.#leftWatermark);
     }
-    const waiting = this.#pending.cursor((row) => row.time === null).next();
-    if (waiting !== null) times.push(waiting.time!);
+    const waiting = this.oldestPending();
+    if (waiting !== null) times.push(waiting);
     if (this.#retained.first !== undefined) times.push(this.#retained.first.time!);
     return times.reduce<EngineTime | null>((low, time) => (low === null || time < low ? time : low), null);
   }
