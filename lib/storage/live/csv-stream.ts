@@ -22,6 +22,8 @@ export interface CsvStreamOptions {
   readonly columns?: readonly string[];
   /** `"ts:timestamp[ns],symbol:utf8"`; columns left out are decided from the first rows. */
   readonly schema?: string;
+  /** Names in `schema` and `timeColumns` that are no columns are passed over: one text may serve several inputs. */
+  readonly sharedSchema?: boolean;
   /** Unit of integer times in `timeColumns`. */
   readonly timeUnit?: TimeUnitName;
   readonly timeColumns?: readonly string[];
@@ -210,12 +212,16 @@ export async function* fromCsvStream(
 
 function knownTypes(name: string, names: readonly string[], options: CsvStreamOptions): Map<number, CsvType> {
   const known = new Map<number, CsvType>();
+  const isOther = (column: string): boolean => options.sharedSchema === true && !names.includes(column);
   if (options.schema !== undefined) {
-    for (const [column, type] of parseSchema(options.schema)) known.set(requireColumn(name, names, column), type);
+    for (const [column, type] of parseSchema(options.schema)) {
+      if (!isOther(column)) known.set(requireColumn(name, names, column), type);
+    }
   }
   const { timeUnit, timeColumns } = options;
   if (timeUnit === undefined) return known;
   for (const column of timeColumns ?? []) {
+    if (isOther(column)) continue;
     const index = requireColumn(name, names, column);
     const type = known.get(index);
     if (type !== undefined && type.kind !== 'timestamp') {

@@ -17,6 +17,27 @@ export interface PushOutcome {
   readonly dropped: number;
 }
 
+/** What `StreamingJoin.counters` and `StreamingAligner.counters` give, as far as it is used. */
+export interface JoinCounters {
+  readonly inputs: Readonly<
+    Record<
+      string,
+      {
+        readonly rows: number;
+        readonly late: number;
+        readonly tooFarAhead: number;
+        readonly nullTime: number;
+        readonly nullKey: number;
+        readonly stateRows: number;
+        readonly watermark: Time | null;
+      }
+    >
+  >;
+  readonly revisions: number;
+  readonly pendingRows: number;
+  readonly stateBytes: number;
+}
+
 export interface SourceMetrics {
   readonly rows: number;
   readonly late: number;
@@ -180,6 +201,25 @@ export class StreamMetrics {
     if (done > 0) this.#waiting.splice(0, done);
   }
 
+  /**
+   * Takes over what a join counts itself, in place of `pushed`'s, `watermark`'s and `state`'s numbers. Emitted rows and
+   * waiting times still come from `emitted`.
+   */
+  update(counters: JoinCounters): void {
+    for (const [name, input] of Object.entries(counters.inputs)) {
+      const progress = this.#input(name);
+      progress.rows = input.rows;
+      progress.late = input.late;
+      progress.tooFarAhead = input.tooFarAhead;
+      progress.dropped = input.nullTime + input.nullKey;
+      progress.watermark = input.watermark;
+      progress.stateRows = input.stateRows;
+    }
+    this.#revisions = counters.revisions;
+    this.#pendingRows = counters.pendingRows;
+    this.#stateBytes = counters.stateBytes;
+  }
+
   toJSON(): StreamMetricsReport {
     const now = this.#clock();
     const own = (progress: Progress): SourceMetrics => {
@@ -217,9 +257,12 @@ export class StreamMetrics {
     const report = this.toJSON();
     const text = new PrometheusText(prefix, labels);
     const inputs = Object.entries(report.inputs);
-    const sources = inputs.flatMap(([input, { sources }]) =>
-      Object.entries(sources).map(([source, metrics]) => ({ labels: { input, source }, metrics })),
-    );
+    // A join's own counters know inputs only.
+    const sources = inputs.flatMap(([input, own]): { labels: Labels; metrics: SourceMetrics }[] => {
+      const each = Object.entries(own.sources);
+      if (each.length === 0) return [{ labels: { input }, metrics: own }];
+      return each.map(([source, metrics]) => ({ labels: { input, source }, metrics }));
+    });
     const perSource = (
       name: string,
       type: 'counter' | 'gauge',
