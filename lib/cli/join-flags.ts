@@ -55,12 +55,12 @@ export interface RightInput {
   readonly flags: StreamFlags;
 }
 
-interface FlagSpec {
+export interface FlagSpec {
   readonly flag: string;
   readonly text: string;
 }
 
-const STREAM_SPECS: readonly FlagSpec[] = [
+export const STREAM_SPECS: readonly FlagSpec[] = [
   { flag: '--on <column>', text: 'time column, or left=a,right=b' },
   { flag: '--by <columns>', text: 'key columns a,b, or left=a,right=b' },
   { flag: '--direction <which>', text: 'backward (default), forward or nearest' },
@@ -126,7 +126,7 @@ Examples:
 Exit codes: 0 done, 2 bad arguments or bad data, 1 anything else, 130 interrupted.
 `;
 
-function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+export function collect(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];
 }
 

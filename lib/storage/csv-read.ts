@@ -56,7 +56,7 @@ async function eachRecord(
   }
 }
 
-async function readHeader(path: string, reader: CsvRecordReader): Promise<readonly string[]> {
+export async function readHeader(path: string, reader: CsvRecordReader): Promise<readonly string[]> {
   while (!reader.next()) {
     if (reader.done || !(await reader.fill())) {
       throw corrupt(path, 'expected a header line with the column names, found an empty file', { line: 1 });
@@ -76,11 +76,11 @@ async function readHeader(path: string, reader: CsvRecordReader): Promise<readon
   return names;
 }
 
-function isBlank(record: CsvRecord, columns: number): boolean {
+export function isBlank(record: CsvRecord, columns: number): boolean {
   return columns > 1 && record.fields === 1 && record.starts[0] === record.ends[0] && record.quoted[0] === 0;
 }
 
-function checkFields(path: string, record: CsvRecord, columns: number): void {
+export function checkFields(path: string, record: CsvRecord, columns: number): void {
   if (record.fields === columns) return;
   throw corrupt(path, `line ${record.line}: expected ${columns} fields as in the header, found ${record.fields}`, {
     line: record.line,
@@ -228,7 +228,7 @@ export async function* csvPieces(
   }
 }
 
-function appendRecord(
+export function appendRecord(
   plan: CsvPlan,
   columns: readonly CsvColumn[],
   isText: readonly boolean[],

@@ -8,7 +8,7 @@ export const ROOT = resolve(__dirname, '..', '..', '..');
 export const BIN = join(ROOT, 'bin', 'flowstate.js');
 
 /** What the library says once where there is no addon; it is right there, and no part of what a test looks at. */
-const FALLBACK_NOTICE = /^flowstate: the native addon is not available[^\n]*\n/m;
+export const FALLBACK_NOTICE = /^flowstate: the native addon is not available[^\n]*\n/m;
 
 /** The executors of this machine: tests of both skip the native one where it was not built. */
 export const BACKENDS: readonly string[] = hasAddon() ? ['native', 'javascript'] : ['javascript'];
