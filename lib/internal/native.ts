@@ -7,14 +7,6 @@
  */
 import addonLoader from '#addon';
 
-import type {
-  NativeHistogram,
-  NativePool,
-  NativePoolOptions,
-  NativePoolStats,
-  NativeSlab,
-  NativeSlabLease,
-} from './native-sketch.js';
 import type { NativeStreamEngineClass } from './native-stream.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type {
@@ -31,6 +23,14 @@ import type {
   NativeReplayOptions,
   NativeReplayStats,
 } from './native-replay.js';
+import type {
+  NativeHistogram,
+  NativePool,
+  NativePoolOptions,
+  NativePoolStats,
+  NativeSlab,
+  NativeSlabLease,
+} from './native-sketch.js';
 
 /** Physical column layouts; the numbers are `ColumnType` in `cpp/include/flowstate/column.h`. */
 export const NativeType = {
