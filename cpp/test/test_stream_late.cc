@@ -10,6 +10,7 @@
 
 #include "flowstate/error.h"
 #include "support/stream_case.h"
+#include "support/stream_restore.h"
 
 namespace flowstate::test {
 namespace {
@@ -50,12 +51,11 @@ struct Play {
         std::swap(side.waiting[n - 1], side.waiting[n - 1 - pick.below(std::min<std::uint32_t>(n, 6))]);
       }
       side.horizon = random.config.horizon;
-      const bool unbounded = random.config.horizon_float > 0 || random.config.horizon > INT32_MAX;
-      if (unbounded) {
-        side.horizon = -1;
-      } else if (i > 0) {
-        side.horizon *= random.config.streams[i - 1].left_scale;
+      if (i > 0 &&
+          __builtin_mul_overflow(side.horizon, random.config.streams[i - 1].left_scale, &side.horizon)) {
+        side.horizon = INT64_MAX;
       }
+      if (random.config.horizon_float > 0) side.horizon = -1;
     }
   }
 
@@ -156,7 +156,19 @@ struct Play {
 
   std::string run() {
     // Rows put aside are compared with what is shown, so nothing may be listed for revision: then only no policy revises.
-    bool exact = sides[0].horizon < 0;
+    // The horizon must reach from any time to any other, or what was emitted may be forgotten.
+    bool exact = true;
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+      std::int64_t low = INT64_MAX;
+      std::int64_t high = INT64_MIN;
+      for (const auto& time : random.inputs[i].engine_time) {
+        low = std::min(low, time.value_or(low));
+        high = std::max(high, time.value_or(high));
+      }
+      std::int64_t span = 0;
+      exact &= sides[i].horizon < 0 || low > high ||
+               (!__builtin_sub_overflow(high, low, &span) && span < sides[i].horizon);
+    }
     for (std::size_t i = 0; i < sides.size(); ++i) exact &= policy(i) != LatePolicy::kRevise;
     for (const auto& shape : random.config.streams) exact &= !shape.inner;
     for (;;) {
@@ -166,6 +178,11 @@ struct Play {
       const std::size_t input = pick.below(static_cast<std::uint32_t>(sides.size()));
       Side& side = sides[input];
       std::string found;
+      if (pick.one_in(40)) {
+        found = emit(1000);  // revisions that wait must go out first
+        if (found.empty()) engine = restored(engine);
+        if (!found.empty()) return found;
+      }
       const std::uint32_t what = pick.below(4);
       if (what < 2) {
         found = push(input, 1 + pick.below(4));

@@ -106,6 +106,9 @@ std::vector<ExportedColumn> payload_columns(const RowStore& rows, const std::vec
 }  // namespace
 
 ExportedRows StreamEngine::Impl::export_rows(std::size_t input) {
+  if (!kept.changed().empty()) {
+    throw Error(ErrorCode::BUSY, "revisions wait to be emitted; emit before the state is exported");
+  }
   evict(true);
   ExportedRows out;
   const bool is_left = input == 0;

@@ -222,9 +222,11 @@ class StreamEngine {
 
   LateOutput take_late(int input);
 
+  // Throws BUSY while revisions wait to be emitted. O(n log n). Rows put aside are not part of it: take_late first.
   ExportedRows export_rows(int input);
   // Takes back what export_rows gave, before anything else is pushed; watermarks, policies and counters are not looked
-  // at. `sources` (kInt32): per row. `row_ids` where given mark emitted rows.
+  // at. `sources` (kInt32): per row. `row_ids` where given
+  // mark emitted rows; their right rows must be loaded already.
   void load_rows(int input, const EngineBatch& batch, const Column& sources, const std::int64_t* row_ids);
   EngineCounters counters() const;
   void set_counters(const EngineCounters& counters);
