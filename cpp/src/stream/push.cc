@@ -387,15 +387,24 @@ PushReport StreamEngine::Impl::push_right(std::size_t stream, const EngineBatch&
     aside.reserve(s.aside.size());
     for (std::size_t i = 0; i < s.aside.size(); ++i) {
       aside.push_back({s.slots[static_cast<std::size_t>(filed) + i], s.aside_ahead[i] != 0, {}});
-      if (keeps && s.aside_ahead[i] == 0) report_affected(stream, aside.back());
+      // A row that nobody ever knows of changes nothing.
+      const bool unknown = shape.has_known_at && s.known_dead[s.aside[i]] != 0;
+      if (keeps && s.aside_ahead[i] == 0 && !unknown) report_affected(stream, aside.back());
     }
     if (!s.late_taken.empty()) kept.reserve(kept.live());
+    // Insertion evicts as it goes, these rows too: whoever repairs with them holds them.
+    for (const std::uint32_t at : s.late_taken) right.rows().keep(s.slots[at]);
     right.insert(s.slots.data(), filed);
   } catch (...) {
-    for (const std::uint32_t slot : s.slots) right.rows().release(slot);
+    for (const std::uint32_t slot : s.slots) {
+      while (right.rows().header(slot).references > 0) right.rows().release(slot);
+    }
     throw;
   }
-  for (const std::uint32_t at : s.late_taken) repair(stream, s.slots[at]);
+  for (const std::uint32_t at : s.late_taken) {
+    repair(stream, s.slots[at]);
+    right.rows().release(s.slots[at]);
+  }
   for (LateRow& row : aside) input.late_rows.push_back(std::move(row));
   finish_push(input, batch, report);
   return report;
