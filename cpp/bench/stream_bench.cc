@@ -2,12 +2,12 @@
 // push right, advance, emit), state, and cost and memory over a long stream. Every configuration's answer is held to
 // asof::join over the same rows first.
 //
-//   stream_bench [--rows N] [--long N] [--quick]
+//   stream_bench [--rows N] [--long N [--jitter NS]] [--quick]
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <numeric>
 #include <random>
 #include <string>
@@ -21,11 +21,11 @@ using namespace flowstate;
 
 namespace {
 
+// CPU time of this thread: what other processes of the machine do does not count.
 double now_us() {
-  return static_cast<double>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                 std::chrono::steady_clock::now().time_since_epoch())
-                                 .count()) /
-         1000.0;
+  timespec at{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+  return static_cast<double>(at.tv_sec) * 1e6 + static_cast<double>(at.tv_nsec) / 1e3;
 }
 
 Column words(const std::int64_t* values, std::int64_t rows, const char* name,
@@ -278,13 +278,15 @@ int main(int argc, char** argv) {
   std::int64_t rows = 1'000'000;
   std::int64_t total = 0;
   bool quick = false;
+  std::int64_t jitter_ns = 0;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--rows") == 0 && i + 1 < argc) rows = std::atoll(argv[++i]);
     if (std::strcmp(argv[i], "--long") == 0 && i + 1 < argc) total = std::atoll(argv[++i]);
+    if (std::strcmp(argv[i], "--jitter") == 0 && i + 1 < argc) jitter_ns = std::atoll(argv[++i]);
     if (std::strcmp(argv[i], "--quick") == 0) quick = true;
   }
   if (total > 0) {
-    long_run(total, 1000, 0);
+    long_run(total, 1000, jitter_ns);
     return 0;
   }
   struct Shape {

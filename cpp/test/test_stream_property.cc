@@ -7,6 +7,7 @@
 
 #include "flowstate/error.h"
 #include "support/stream_case.h"
+#include "support/stream_restore.h"
 
 namespace flowstate::test {
 namespace {
@@ -47,6 +48,8 @@ std::string play(Choices& pick, const StreamCase& random, stream::StreamEngine& 
     std::size_t left = 0;
     for (const auto& rows : waiting) left += rows.size();
     if (left == 0) break;
+    // Killed and restarted: the same goes on in another engine.
+    if (pick.one_in(40)) engine = restored(engine);
     const std::size_t input = pick.below(static_cast<std::uint32_t>(streams) + 1);
     std::vector<std::int64_t>& rows = waiting[input];
     if (pick.one_in(2)) {

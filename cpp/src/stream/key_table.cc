@@ -153,6 +153,7 @@ void KeyTable::code(const std::vector<Column>& columns, std::int64_t rows, bool 
     std::fill(out, out + rows, 0);
     return;
   }
+  if (rows == 0) return;  // an empty column's type says nothing
   for (std::size_t c = 0; c < shapes_.size(); ++c) note_form(c, leaf_column(columns[c]));
   if (shapes_.size() > 1) return code_many(columns, rows, right, out);
   if (is_bytes(leaf_column(columns[0]).type)) return code_bytes(columns[0], rows, right, out);

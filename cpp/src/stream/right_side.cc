@@ -31,16 +31,21 @@ void RightSide::insert(const std::uint32_t* slots, std::int64_t count) {
       KeyRows& rows = key(at);
       if (rows.count() == kInlineRows && low_ != kBegin) evict_key(rows, low_, false);
       rows.insert(rows_.header(slot).time, slot, rows_);
+      ++filed_;
       if (!rows.listed && may_evict(rows)) {
         rows.listed = true;
         listed_.push_back(at);
       }
     }
   } catch (...) {
-    while (done-- > 0) key(code(slots[done])).erase(rows_.header(slots[done]).time, slots[done], rows_);
+    while (done-- > 0) {
+      KeyRows& rows = key(code(slots[done]));
+      const std::uint32_t before = rows.count();
+      rows.erase(rows_.header(slots[done]).time, slots[done], rows_);
+      filed_ -= before - rows.count();
+    }
     throw;
   }
-  filed_ += count;
   work_ += count;
 }
 
@@ -202,7 +207,8 @@ void RightSide::forget_keys(const std::vector<std::uint8_t>& used) {
   std::vector<std::uint8_t> alive = used;
   alive.resize(static_cast<std::size_t>(keys_.limit()), 0);
   for (std::size_t code = 0; code < by_key_.size(); ++code) {
-    if (!by_key_[code].empty() || by_key_[code].kept >= 0) alive[code] = 1;
+    if (!by_key_[code].empty()) alive[code] = 1;
+    if (alive[code] == 0) by_key_[code].kept = -1;
   }
   keys_.forget(alive);
 }

@@ -167,7 +167,8 @@ struct ExportedRows {
   std::vector<Buffer> dead_keys;
   ExportedColumn source;    // int32
   ExportedColumn sequence;  // int64
-  Buffer row_ids;           // left: int64, -1 pending; empty where nothing emitted is kept
+  Buffer
+      row_ids;  // left: int64, -1 pending, -2 emitted but dropped by an inner stream; empty where nothing emitted is kept
 };
 
 struct SourceSequence {
@@ -223,9 +224,11 @@ class StreamEngine {
 
   LateOutput take_late(int input);
 
+  // Throws BUSY while revisions wait to be emitted. O(n log n). Rows put aside are not part of it: take_late first.
   ExportedRows export_rows(int input);
   // Takes back what export_rows gave, before anything else is pushed; watermarks, policies and counters are not looked
-  // at. `sources` (kInt32): per row. `row_ids` where given mark emitted rows.
+  // at. `sources` (kInt32): per row. `row_ids` where given
+  // mark emitted rows; their right rows must be loaded already.
   void load_rows(int input, const EngineBatch& batch, const Column& sources, const std::int64_t* row_ids);
   EngineCounters counters() const;
   void set_counters(const EngineCounters& counters);
