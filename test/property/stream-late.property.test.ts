@@ -14,10 +14,7 @@ import { addon } from '../helpers/executors';
 import { runs } from '../helpers/property';
 import { numbered, pick, randomOf, session } from '../helpers/streaming';
 
-const backends =
-  (addon as { StreamEngine?: unknown } | null)?.StreamEngine === undefined
-    ? (['javascript'] as const)
-    : (['javascript', 'native'] as const);
+const backends = addon === null ? (['javascript'] as const) : (['javascript', 'native'] as const);
 
 const side = fc.array(
   fc.record({
@@ -64,7 +61,13 @@ describe.each(backends)('on the %s engine', (backend) => {
       fc.property(side, side, match, fc.integer(), fc.constantFrom(1, 4, 15), (l, r, matching, seed, maxBatch) => {
         const left = tableOf(l, 'a');
         const right = tableOf(r, 'b');
-        const options = { on: 't', by: 'k', ...matching, backend, matched: 'hit' } as const;
+        const options = {
+          on: 't',
+          by: 'k',
+          ...matching,
+          backend: backend === 'native' ? 'auto' : backend,
+          matched: 'hit',
+        } as const;
         const join = new StreamingJoin({
           ...options,
           ...{ emit, late: 'revise', horizon: 1000, rowId: 'id', op: 'op' },
