@@ -9,7 +9,7 @@ import { NativeEngine } from './native-engine.js';
 import type { EngineConfig, StreamEngine } from './types.js';
 
 /** Whether the addon's engine keeps emitted rows: for revisions, and to tell what a late row would have changed. */
-const NATIVE_KEEPS_EMITTED = false;
+const NATIVE_KEEPS_EMITTED = true;
 
 function keepsEmitted({ streams, leftLate, horizon }: EngineConfig): boolean {
   const policies = [leftLate, ...streams.map(({ late }) => late)];

@@ -317,7 +317,6 @@ describe.each(backends)('StreamingJoin on the %s engine', (backend) => {
   });
 
   describe('late rows', () => {
-    // Whichever engine keeps emitted rows.
     const keeping = { backend: backend === 'native' ? ('auto' as const) : backend };
 
     test('drop: counted on both sides (6, 7)', () => {
