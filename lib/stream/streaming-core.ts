@@ -71,6 +71,7 @@ export interface StreamingCounters {
   readonly streams: Readonly<Record<string, JoinStats>>;
   /** Left rows emitted, those that an inner join dropped included. */
   readonly emitted: bigint;
+  /** Rows put out to revise earlier ones: retractions and insertions. */
   readonly revisions: number;
   readonly pendingRows: number;
   readonly stateBytes: number;

@@ -163,7 +163,7 @@ describe.each(backends)('StreamingJoin on the %s engine', (backend) => {
         } as StreamingJoinOptions;
         const whole = (restarts: number): string | string[][] => {
           try {
-            const { parts } = play({ ...base, left, right }, options, seed, shape, restarts, backends.at(-1));
+            const { parts } = play({ ...base, left, right }, options, seed, shape, restarts, backend);
             return parts.map((part) =>
               rowsOf(
                 part,

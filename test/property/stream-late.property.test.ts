@@ -65,7 +65,7 @@ describe.each(backends)('on the %s engine', (backend) => {
           on: 't',
           by: 'k',
           ...matching,
-          backend: backend === 'native' ? 'auto' : backend,
+          backend,
           matched: 'hit',
         } as const;
         const join = new StreamingJoin({

@@ -14,7 +14,7 @@ import type { EngineStream, EngineTime } from './types.js';
 import { TimeHeap } from './heap.js';
 import type { LeftRow } from './left-row.js';
 import type { KeyState, RightRow, RightSide } from './right-side.js';
-import { apart, plus, scaled } from './times.js';
+import { apart, minus, plus, scaled } from './times.js';
 
 export class Finality {
   watermark: EngineTime | null = null;
@@ -103,8 +103,7 @@ export class Finality {
   }
 
   /** Backward: final. Otherwise: every right row up to t is here. */
-  #hasPassed(t: EngineTime): boolean {
-    const { watermark } = this;
+  #hasPassed(t: EngineTime, watermark = this.watermark): boolean {
     if (watermark === null) return false;
     if (!this.#side.looksBackOnly) return watermark > t;
     const { lag, allowExact } = this.#rule;
@@ -116,12 +115,17 @@ export class Finality {
     return this.#hasPassed(t) && row.keys[this.#index] !== undefined;
   }
 
-  #isFinal(row: LeftRow): boolean {
+  /** Whether no right row at most `horizon` late can change the row's match any more. */
+  isSettled(row: LeftRow, horizon: EngineTime): boolean {
+    if (this.ended) return true;
+    return this.watermark !== null && this.#isFinal(row, minus(this.watermark, horizon));
+  }
+
+  #isFinal(row: LeftRow, watermark = this.watermark): boolean {
     const t = this.#timeOf(row);
-    if (!this.#hasPassed(t)) return false;
+    if (watermark === null || !this.#hasPassed(t, watermark)) return false;
     const id = row.keys[this.#index];
     if (id === undefined || this.#side.looksBackOnly) return true;
-    const watermark = this.watermark!;
     const margin = apart(t, watermark);
     const { tolerance, direction, allowExact } = this.#rule;
     if (tolerance !== null && margin > tolerance) return true;

@@ -155,14 +155,14 @@ export class JavascriptEngine implements StreamEngine {
   }
 
   emit(maxRows: number): EngineOutput {
-    const { emissions, emitted, revised } = this.#emissions(maxRows);
+    const { emissions, emitted, revised, revisionRows } = this.#emissions(maxRows);
     const output = gatherOutput(this.#config, this.#stores, emissions);
+    this.#revisions += revisionRows;
     for (const { row, matches } of revised) {
       row.dirty = false;
       this.#dirty.delete(row);
       if (matches !== null) {
         row.matches = matches;
-        this.#revisions++;
       }
     }
     for (const { row, matches, rowId } of emitted) this.#commit(row, matches, rowId);
@@ -396,6 +396,7 @@ export class JavascriptEngine implements StreamEngine {
     readonly emissions: readonly Emission[];
     readonly emitted: readonly { readonly row: LeftRow; readonly matches: Matches; readonly rowId: bigint }[];
     readonly revised: readonly { readonly row: LeftRow; readonly matches: readonly (RightRow | null)[] | null }[];
+    readonly revisionRows: number;
   } {
     const emissions: Emission[] = [];
     const revised: { row: LeftRow; matches: readonly (RightRow | null)[] | null }[] = [];
@@ -409,6 +410,7 @@ export class JavascriptEngine implements StreamEngine {
       if (changed && this.#isOutput(matches)) emissions.push({ row, matches, rowId: row.rowId, op: 1 });
       revised.push({ row, matches: changed ? matches : null });
     }
+    const revisionRows = emissions.length;
     let rowId = this.#nextRowId;
     for (const row of this.#finalRows()) {
       if (emissions.length >= maxRows) break;
@@ -418,7 +420,7 @@ export class JavascriptEngine implements StreamEngine {
       if (this.#isOutput(rights)) emissions.push({ row, matches: rights, rowId, op: 1 });
       rowId++;
     }
-    return { emissions, emitted, revised };
+    return { emissions, emitted, revised, revisionRows };
   }
 
   *#finalRows(): Generator<LeftRow> {
@@ -447,20 +449,18 @@ export class JavascriptEngine implements StreamEngine {
       else if (match.exceeded) stats.toleranceExceeded++;
       else stats.noCandidate++;
     });
-    if (this.#retains && row.time !== null && this.#isWithinHorizon(row)) this.#retain(row);
+    if (this.#retains && row.time !== null && this.#mayChange(row)) this.#retain(row);
     else this.#stores[0]!.release(1);
   }
 
   // ------------------------------------------------------------------------------------------------------- state
 
-  #isWithinHorizon(row: LeftRow): boolean {
-    return this.#config.streams.some(({ late, leftScale }, s) => {
-      if (!retainsEmitted(late) || row.keys[s] === undefined) return false;
-      const { watermark } = this.#finality[s]!;
-      if (watermark === null) return true;
-      const time = scaled(row.time!, leftScale);
-      return time >= watermark || minus(watermark, time) <= this.#horizonOf(s + 1);
-    });
+  /** Whether a right row that would still be taken may change an emitted row. */
+  #mayChange(row: LeftRow): boolean {
+    return this.#config.streams.some(
+      ({ late }, s) =>
+        retainsEmitted(late) && row.keys[s] !== undefined && !this.#finality[s]!.isSettled(row, this.#horizonOf(s + 1)),
+    );
   }
 
   #retain(row: LeftRow): void {
@@ -485,7 +485,7 @@ export class JavascriptEngine implements StreamEngine {
   #forget(): void {
     this.#ready = this.#ready.filter((row) => row.rowId < 0n);
     for (let row = this.#retained.first; row !== undefined; row = this.#retained.first) {
-      if (row.dirty || this.#isWithinHorizon(row)) break;
+      if (row.dirty || this.#mayChange(row)) break;
       this.#release(row);
     }
     // Amortised: a sweep looks at every key, so it waits until the state has doubled.

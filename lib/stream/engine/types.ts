@@ -162,7 +162,7 @@ export interface EngineInputCounters {
 
 export interface EngineCounters {
   readonly nextRowId: bigint;
-  /** Emitted left rows that changed afterwards. */
+  /** Rows put out to revise earlier ones: retractions and insertions. */
   readonly revisions: number;
   readonly inputs: readonly EngineInputCounters[];
   /**

@@ -374,7 +374,7 @@ describe.each(backends)('StreamingJoin on the %s engine', (backend) => {
       expect(cellsOf(out, 'op')).toEqual([-1n, 1n, 1n]);
       expect(cellsOf(out, 'id')).toEqual([1n, 1n, 2n]);
       expect(join.counters).toMatchObject({
-        revisions: 1,
+        revisions: 2,
         inputs: { right: { late: 2, lateBeyondHorizon: 1 }, left: { late: 1 } },
       });
       join.snapshot();
