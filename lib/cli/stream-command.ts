@@ -114,6 +114,8 @@ export async function runStream(flags: StreamCommandFlags): Promise<void> {
     if (flags.stats === true) printStats(live, flags.out, written, performance.now() - started);
   } finally {
     interrupts.release();
+    // After a failure inputs that still wait would keep the process alive.
+    until.abort();
     await server?.close();
   }
   // Files that grow end no other way.

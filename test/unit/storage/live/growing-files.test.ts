@@ -16,7 +16,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 async function* blocks(...texts: (string | number)[]): AsyncGenerator<Buffer> {
   for (const text of texts) {
-    if (typeof text === 'number') await new Promise((resolve) => setTimeout(resolve, text));
+    if (typeof text === 'number') await new Promise((resolve) => setTimeout(resolve, text).unref());
     else yield Buffer.from(text);
   }
 }
@@ -123,6 +123,14 @@ describe('fromCsvStream', () => {
     expect((await quiet.next()).value!.numRows).toBe(0);
     expect((await quiet.next()).value!.numRows).toBe(1);
     await expect(all(fromCsvStream(blocks(), { name: 'x' }))).rejects.toMatchObject({ code: 'FS_ERR_CORRUPT' });
+  });
+
+  test('a reader that leaves while the source is silent does not wait for it', async () => {
+    const source = fromCsvStream(blocks('t\n1\n', 2 ** 30), { name: 'x' });
+    for await (const batch of source) {
+      expect(batch.numRows).toBe(1);
+      break;
+    }
   });
 
   test('batches have at most so many rows', async () => {
