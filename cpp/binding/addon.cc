@@ -105,6 +105,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("bufferStats", Napi::Function::New(env, buffer_stats, "bufferStats"));
   exports.Set("trimBuffers", Napi::Function::New(env, trim_buffers, "trimBuffers"));
   register_join(env, exports);
+  register_stream(env, exports);
   register_io(env, exports);
   register_book_sim(env, exports);
   register_book(env, exports);

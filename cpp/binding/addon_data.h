@@ -27,6 +27,7 @@ struct AddonData {
 AddonData& data_of(Napi::Env env);
 
 void register_join(Napi::Env env, Napi::Object exports);
+void register_stream(Napi::Env env, Napi::Object exports);
 void register_io(Napi::Env env, Napi::Object exports);
 void register_book_sim(Napi::Env env, Napi::Object exports);
 void register_book(Napi::Env env, Napi::Object exports);

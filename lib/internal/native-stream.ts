@@ -1,213 +1,191 @@
-/**
- * The deciding core of the streaming join: what both engines, the addon's `StreamEngine` and its JavaScript twin, take
- * and give. Event-driven by watermarks, single-threaded, synchronous. Input 0 is the left, 1..N are the right streams.
- *
- * Times of the left (`time`, watermark, `horizon`, `maxTime`) are in the left column's own unit; those of stream s
- * in its aligned unit: left value × leftScale against right value × rightScale. bigint for integers and temporal
- * columns, number for floats. Watermark W: no row with a time < W will come. Meaning of a match:
- * docs/design/join-semantics.md; of everything else: docs/design/streaming.md.
- */
-import type { NativeColumn, NativeOutputColumn, NativeType } from './native.js';
+/** Types of the streaming engine's object. Enumerations are numbers of `cpp/include/flowstate/stream/streaming_join.h`. */
+import type { NativeColumn, NativeOutputColumn, NativeStreamStats, NativeType } from './native.js';
 
-/** `TimeKind` in `cpp/src/asof/times.h`: how a time column is ordered. */
+/** Representation of times: signed integers and temporal columns, uint64, floats. */
 export const NativeTimeKind = { signed: 0, unsigned: 1, float: 2 } as const;
-/** What becomes of a row earlier than its input's watermark. */
 export const NativeLatePolicy = { drop: 0, sideOutput: 1, revise: 2, error: 3 } as const;
-/** Why a row is in the side output. */
-export const NativeLateReason = { late: 0, tooFarAhead: 1 } as const;
 
-export type EngineTime = bigint | number;
-
-/** Layout of a column. Dictionary columns to output are given as their integer codes. */
-export interface ColumnShape {
+export interface NativeColumnShape {
   readonly name: string;
+  /** Never a dictionary: its codes travel as int32. */
   readonly type: NativeType;
-  /** Bytes per row where fixed, else 0. */
+  /** Bytes per row of a fixed type. */
   readonly width: number;
 }
 
-/** A pair of key columns; of dictionary columns the shape of the values. */
-export interface KeyShape {
-  readonly left: ColumnShape;
-  readonly right: ColumnShape;
+export interface NativeKeyShape {
   readonly leftScale: bigint;
   readonly rightScale: bigint;
+  /** This side is uint64 and the other signed: values of 2^63 and more equal nothing. */
   readonly leftUnsignedForeign: boolean;
   readonly rightUnsignedForeign: boolean;
 }
 
-export interface EngineStream {
-  /** As messages call it: `right`, or the stream's name. */
-  readonly name: string;
-  readonly keys: readonly KeyShape[];
+export interface NativeStreamShape {
+  readonly keys: readonly NativeKeyShape[];
+  /** Of the aligned time: left × leftScale against right × rightScale. */
   readonly kind: number;
-  readonly time: ColumnShape;
   readonly leftScale: bigint;
   readonly rightScale: bigint;
-  /** Columns to keep with each right row. The first `outputs` go into the output, the rest only into exports. */
-  readonly payload: readonly ColumnShape[];
-  readonly outputs: number;
+  readonly payload: readonly NativeColumnShape[];
+  /** So many of the payload go into the output, the rest only into exports. Default: all. */
+  readonly outputs?: number;
   readonly hasKnownAt: boolean;
   readonly knownScale: bigint;
   readonly direction: number;
   readonly allowExact: boolean;
   readonly ties: number;
   readonly nearestTie: number;
-  /** Aligned unit; inclusive. */
-  readonly tolerance: EngineTime | null;
-  readonly lag: EngineTime;
+  /** Aligned unit: bigint, number for float times, null for none. */
+  readonly tolerance: bigint | number | null;
+  readonly lag: bigint | number;
   readonly inner: boolean;
   readonly nullKeysEqual: boolean;
   readonly wantMatched: boolean;
   readonly wantAge: boolean;
   readonly ageScale: bigint;
   readonly late: number;
-  /** Of aligned values, for messages. */
+  /** Of the aligned time, for messages. */
   readonly unit: string;
 }
 
-/** Canonical and validated by lib/stream. */
-export interface EngineConfig {
-  readonly left: { readonly time: ColumnShape; readonly kind: number; readonly columns: readonly ColumnShape[] };
-  readonly streams: readonly EngineStream[];
+export interface NativeStreamConfig {
+  readonly left: { readonly kind: number; readonly columns: readonly NativeColumnShape[] };
+  readonly streams: readonly NativeStreamShape[];
   readonly leftLate: number;
-  /** How far below the watermarks state is kept for late rows, in the left's unit; 0 for none. */
-  readonly horizon: EngineTime;
-  /** Output in order of (time, source, sequence); else whatever is final, sorted within one emit. */
+  /** How far behind the watermark late rows are repaired or reported; the left's raw unit, 0 for not at all. */
+  readonly horizon: bigint | number;
   readonly ordered: boolean;
   readonly maxStateBytes: number | null;
 }
 
-/** Rows to push. At most one chunk per column (none where there are no rows). Everything is copied. */
-export interface EngineBatch {
+/** One batch of an input, one chunk per column. Its buffers are copied before `push` returns. */
+export interface NativeStreamBatch {
   readonly rows: number;
   readonly time: NativeColumn;
-  /** Left: the keys of each stream. Right: its own keys, one list. */
+  /** Left: one list per stream. Right: its own list alone. */
   readonly keys: readonly (readonly NativeColumn[])[];
-  /** Left: `left.columns`. Right: `payload`. */
   readonly columns: readonly NativeColumn[];
   readonly knownAt: NativeColumn | null;
-  /** Position of the source among the input's: second in the order of rows of one time. */
   readonly source: number;
-  /** int64 without nulls, or null to count rows of (input, source) from the last one on. */
+  /** int64 without nulls; null: counted on per (input, source). */
   readonly sequence: NativeColumn | null;
 }
 
-/** What became of a batch. A row counts as the first that holds of: nullTime, nullKey (right), tooFarAhead, late. */
-export interface PushReport {
-  /** Rows taken: pending (left) or in the state (right). */
+export interface NativePushReport {
+  /** Taken into the state. */
   readonly rows: number;
   readonly late: number;
-  readonly tooFarAhead: number;
-  readonly nullTime: number;
-  readonly nullKey: number;
-  /** Of the rows taken; null where none has a time. */
-  readonly minTime: EngineTime | null;
-  readonly maxTime: EngineTime | null;
-}
-
-export interface EngineStreamOutput {
-  readonly columns: readonly NativeOutputColumn[];
-  readonly age: NativeOutputColumn | null;
-  readonly matched: NativeOutputColumn | null;
-}
-
-export interface EngineOutput {
-  readonly rows: number;
-  readonly left: readonly NativeOutputColumn[];
-  readonly streams: readonly EngineStreamOutput[];
-  /** int64, consecutive from 0 in order of first emission; a revision keeps its row's. */
-  readonly rowIds: ArrayBuffer;
-  /** int8: +1 insertion, -1 retraction; null where all are plain insertions. */
-  readonly ops: ArrayBuffer | null;
-}
-
-/** Rows of one input for the side output, in order of arrival. */
-export interface LateOutput {
-  readonly input: number;
-  readonly rows: number;
-  /** `left.columns`, or the whole `payload`. */
-  readonly columns: readonly NativeOutputColumn[];
-  /** int32. */
-  readonly source: ArrayBuffer;
-  /** int64. */
-  readonly sequence: ArrayBuffer;
-  /** int8, NativeLateReason. */
-  readonly reasons: ArrayBuffer;
-  /** int32, rows + 1: where each row's part of `affected` begins. */
-  readonly affectedOffsets: ArrayBuffer;
-  /** int64 ids of emitted left rows whose match the row would have been. */
-  readonly affected: ArrayBuffer;
-}
-
-/** Live rows of one input, in the order (time, source, sequence). Null times first. */
-export interface ExportedRows {
-  readonly rows: number;
-  /** `left.columns`, or the whole `payload`. */
-  readonly columns: readonly NativeOutputColumn[];
-  /** int32. */
-  readonly source: ArrayBuffer;
-  /** int64. */
-  readonly sequence: ArrayBuffer;
-  /** Left only: int64 row id of a row that was emitted and is kept for revisions, -1 of a pending one. */
-  readonly emittedRowIds: ArrayBuffer | null;
-}
-
-export interface EngineInputCounters {
-  /** Rows taken. */
-  readonly rows: number;
-  readonly late: number;
-  /** Of them, those beyond the horizon under `revise`. */
   readonly lateBeyondHorizon: number;
   readonly tooFarAhead: number;
   readonly nullTime: number;
   readonly nullKey: number;
+  /** Of the rows taken: left in its raw unit, right aligned; null where none has a time. */
+  readonly minTime: bigint | number | null;
+  readonly maxTime: bigint | number | null;
 }
 
-export interface EngineCounters {
-  readonly nextRowId: bigint;
-  /** Emitted left rows that changed afterwards. */
-  readonly revisions: number;
-  readonly inputs: readonly EngineInputCounters[];
-  /**
-   * Left rows at their first emission. How the unmatched divide depends on what the state still held: a winner out
-   * of the tolerance may have been forgotten.
-   */
+export interface NativeStreamOutput {
+  readonly rows: number;
+  readonly left: readonly NativeOutputColumn[];
   readonly streams: readonly {
-    readonly rows: number;
-    readonly matched: number;
-    readonly noCandidate: number;
-    readonly toleranceExceeded: number;
+    readonly columns: readonly NativeOutputColumn[];
+    readonly age: NativeOutputColumn | null;
+    readonly matched: NativeOutputColumn | null;
+    /** Of the left rows first put out (or dropped by an inner stream) in this call. */
+    readonly stats: NativeStreamStats;
   }[];
-  /** Next sequence of each (input, source) that has had rows. */
+  /** int64: consecutive in order of first emission. */
+  readonly rowIds: ArrayBuffer;
+  /** int8: +1 insertion, -1 retraction; null: plain insertions only. */
+  readonly ops: ArrayBuffer | null;
+  /** Final rows may be left for the next call. */
+  readonly more: boolean;
+  /** Rows of this output that were put out before. */
+  readonly revisions: number;
+}
+
+/** Rows put aside, in order of arrival. */
+export interface NativeLateOutput {
+  readonly rows: number;
+  /** int64 engine time: uint64 with the top bit flipped, floats as ordered bits. */
+  readonly time: ArrayBuffer;
+  readonly source: ArrayBuffer;
+  readonly sequence: ArrayBuffer;
+  /** uint8: 0 late, 1 too far ahead. */
+  readonly reason: ArrayBuffer;
+  readonly columns: readonly NativeOutputColumn[];
+  /** int64, rows + 1; null for the left. */
+  readonly affectedOffsets: ArrayBuffer | null;
+  /** int64 row ids; null: none. */
+  readonly affectedIds: ArrayBuffer | null;
+}
+
+export interface NativeExportedColumn extends NativeOutputColumn {
+  readonly type: NativeType;
+  readonly width: number;
+}
+
+/** All live rows of an input, in order of (time, source, sequence), as a batch that `loadRows` takes. */
+export interface NativeExportedRows {
+  readonly rows: number;
+  /** int64, uint64 or float64 in the column's own unit. */
+  readonly time: NativeExportedColumn;
+  /** int64, uint64, float64 or bytes. */
+  readonly keys: readonly (readonly NativeExportedColumn[])[];
+  /** Left, per stream: uint8, 1 where the key equals nothing on the right; null: nowhere. Right: empty. */
+  readonly deadKeys: readonly (ArrayBuffer | null)[];
+  readonly columns: readonly NativeExportedColumn[];
+  readonly knownAt: NativeExportedColumn | null;
+  readonly source: NativeExportedColumn;
+  readonly sequence: NativeExportedColumn;
+  /** Left: int64, -1 for rows not put out yet; null where no row that was put out is kept. */
+  readonly rowIds: ArrayBuffer | null;
+}
+
+export interface NativeStreamCounters {
+  readonly nextRowId: bigint;
+  readonly revisions: number;
+  readonly ended: boolean;
+  readonly inputs: readonly {
+    readonly rows: number;
+    readonly late: number;
+    readonly lateBeyondHorizon: number;
+    readonly tooFarAhead: number;
+    readonly nullTime: number;
+    readonly nullKey: number;
+    readonly watermark: bigint | number | null;
+  }[];
+  /** Totals; `rightRows` is 0. */
+  readonly streams: readonly NativeStreamStats[];
   readonly sequences: readonly { readonly input: number; readonly source: number; readonly next: bigint }[];
 }
 
-export interface StreamEngine {
-  /**
-   * Takes rows, or throws and changes nothing: LATE_ROW (policy `error`), OVERFLOW, LENGTH, CORRUPT, SCHEMA,
-   * BACKPRESSURE (`maxStateBytes`, after an eviction). Rows later than `maxTime` are not taken.
-   */
-  push(input: number, batch: EngineBatch, maxTime: EngineTime | null): PushReport;
-  /** Never lowers: a lower or equal time is ignored. */
-  advance(input: number, time: EngineTime): void;
-  /** All inputs have ended: everything is final. */
+/** The streaming join's deciding core. Every call that throws has changed nothing. */
+export interface NativeStreamEngine {
+  /** `maxTime`: later rows are not taken (left in its raw unit, right aligned). */
+  push(input: number, batch: NativeStreamBatch, maxTime: bigint | number | null): NativePushReport;
+  /** Lower or equal: ignored. */
+  advance(input: number, time: bigint | number): void;
   end(): void;
-  /** At most `maxRows` of the final rows, then evicts. */
-  emit(maxRows: number): EngineOutput;
-  takeLate(): readonly LateOutput[];
-  exportRows(input: number): ExportedRows;
-  /**
-   * Rows of one source as exported, into an engine without watermarks; they are neither late nor counted.
-   * `emittedRowIds` as exported; null: all pending, or a right input.
-   */
-  loadRows(input: number, batch: EngineBatch, emittedRowIds: BigInt64Array | null): void;
-  counters(): EngineCounters;
-  setCounters(counters: EngineCounters): void;
+  emit(maxRows: number): NativeStreamOutput;
+  takeLate(): NativeLateOutput[];
+  exportRows(input: number): NativeExportedRows;
+  loadRows(
+    input: number,
+    batch: NativeStreamBatch,
+    sources: NativeColumn,
+    emittedRowIds: BigInt64Array | null,
+    deadKeys: readonly (Uint8Array | null)[],
+  ): void;
+  counters(): NativeStreamCounters;
+  setCounters(counters: NativeStreamCounters): void;
   stateRows(input: number): number;
   stateBytes(): number;
   pendingRows(): number;
-  /** Least time of the pending left rows; null where none has a time. */
-  oldestPending(): EngineTime | null;
+  /** Least time of the pending left rows, in its raw unit; null where none has a time. */
+  oldestPending(): bigint | number | null;
   reset(): void;
 }
+
+export type NativeStreamEngineClass = new (config: NativeStreamConfig) => NativeStreamEngine;

@@ -7,6 +7,7 @@
  */
 import addonLoader from '#addon';
 
+import type { NativeStreamEngineClass } from './native-stream.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type { NativeBook, NativeBookOptions, NativeCommandResults, NativeCommands } from './native-book.js';
 import type {
@@ -293,6 +294,7 @@ export interface NativeCopy {
 }
 
 export interface NativeAddon {
+  readonly StreamEngine: NativeStreamEngineClass;
   copyOpen(request: NativeCopyRequest): NativeCopy;
   /** The batch's buffers must not change until the job is finished or closed. */
   copyPush(job: NativeCopy, batch: NativeArrowData): void;

@@ -6,7 +6,7 @@
 import { type Data, DataType, type Dictionary, Vector } from 'apache-arrow';
 
 import { type NativeChunk, type NativeColumn, type NativeOutputColumn, NativeType } from '../internal/native.js';
-import type { ColumnShape } from '../internal/native-stream.js';
+import type { ColumnShape } from './engine/types.js';
 import { fail } from '../internal/validate.js';
 import { layoutOf, nativeColumn, payloadColumn, validityOf } from '../schema/arrow-columns.js';
 import { localData, localType, typeName } from '../schema/arrow-types.js';

@@ -5,7 +5,7 @@
 import { type Data, RecordBatch, Struct, makeData } from 'apache-arrow';
 
 import { createError } from '../errors/from-native.js';
-import type { EngineTime, PushReport } from '../internal/native-stream.js';
+import type { EngineTime, PushReport } from './engine/types.js';
 import { typeError } from '../internal/validate.js';
 import type { Rows } from './input-schema.js';
 import type { StreamingSettings } from './parse-streaming.js';

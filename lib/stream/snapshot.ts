@@ -7,9 +7,9 @@ import { Binary, Data, Field, Int32, Int64, Int8, Table, tableFromIPC, tableToIP
 
 import { createError } from '../errors/from-native.js';
 import { type NativeColumn, NativeType } from '../internal/native.js';
-import type { EngineCounters, LateOutput, StreamEngine } from '../internal/native-stream.js';
+import type { EngineCounters, LateOutput, StreamEngine } from './engine/types.js';
 import { fail, isRecord } from '../internal/validate.js';
-import { localData } from '../schema/arrow-types.js';
+import { localData, localType } from '../schema/arrow-types.js';
 import { gatherColumn } from '../schema/gather.js';
 import { takeColumn } from '../schema/take.js';
 import { emptyTable } from './input-schema.js';
@@ -174,25 +174,16 @@ function loadInput(plan: InputPlan, engine: StreamEngine, input: number, bytes: 
   const sources = columnOf(table, stored).values as Int32Array;
   const sequences = columnOf(table, stored + 1).values as BigInt64Array;
   const ids = columnOf(table, stored + 2).values as BigInt64Array;
-  const rowsBySource = new Map<number, number[]>();
-  for (let row = 0; row < table.numRows; row++) {
-    const rows = rowsBySource.get(sources[row]!);
-    if (rows === undefined) rowsBySource.set(sources[row]!, [row]);
-    else rows.push(row);
-  }
   const at = new Map(plan.stored.map(({ position }, i) => [position, i]));
-  for (const [source, list] of rowsBySource) {
-    const rows = Int32Array.from(list);
-    const data = (position: number): Data => {
-      const column = columns[at.get(position) ?? fail('FS_ERR_CORRUPT', 'the snapshot lacks a column')]!;
-      const { type } = plan.schema.fields[position]!;
-      return takeColumn({ where: plan.schema.fields[position]!.name, type: column.type, chunks: [column] }, rows, type);
-    };
-    const sequence = sequenceColumn(BigInt64Array.from(list, (row) => sequences[row]!));
-    const batch = encodeRows({ ...plan, sequence: null }, rows.length, data, source);
-    const own = input === 0 ? BigInt64Array.from(list, (row) => ids[row]!) : null;
-    engine.loadRows(input, { ...batch, sequence }, own);
-  }
+  const data = (position: number): Data => {
+    const column = columns[at.get(position) ?? fail('FS_ERR_CORRUPT', 'the snapshot lacks a column')]!;
+    const { name, type } = plan.schema.fields[position]!;
+    return takeColumn({ where: name, type: column.type, chunks: [column] }, everyRow(table.numRows), localType(type));
+  };
+  const batch = encodeRows({ ...plan, sequence: null }, table.numRows, data, 0);
+  const own = input === 0 ? ids.slice(0, table.numRows) : null;
+  const sequence = sequenceColumn(sequences.slice(0, table.numRows));
+  engine.loadRows(input, { ...batch, sequence }, sources.slice(0, table.numRows), own);
 }
 
 /** Fills an empty engine. The rights first: emitted left rows look up their matches. */

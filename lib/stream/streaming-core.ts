@@ -3,7 +3,7 @@ import { type RecordBatch, type Schema, Table } from 'apache-arrow';
 
 import { FlowStateError } from '../errors/errors.js';
 import { createError, fromNative } from '../errors/from-native.js';
-import { type LateOutput, NativeLateReason, type PushReport, type StreamEngine } from '../internal/native-stream.js';
+import { type LateOutput, NativeLateReason, type PushReport, type StreamEngine } from './engine/types.js';
 import { fail, rangeError, rejectUnknown, requireInteger, requireRecord } from '../internal/validate.js';
 import type { ParsedJoin } from '../join/parse-options.js';
 import { type JoinStats, toJoinStats } from '../join/stats.js';

@@ -5,6 +5,7 @@
 import { Data, DataType, Field, Int64, Int8, RecordBatch, Schema, Struct, type Table } from 'apache-arrow';
 
 import { type NativeColumn, type NativeSide, type NativeStream, NativeType } from '../internal/native.js';
+import { NativeTimeKind } from '../internal/native-stream.js';
 import {
   type ColumnShape,
   type EngineBatch,
@@ -12,8 +13,7 @@ import {
   type EngineOutput,
   type EngineStream,
   type EngineTime,
-  NativeTimeKind,
-} from '../internal/native-stream.js';
+} from './engine/types.js';
 import { fail, rangeError, typeError } from '../internal/validate.js';
 import type { OutputColumn } from '../join/columns.js';
 import type { ParsedJoin, ParsedStream } from '../join/parse-options.js';

@@ -14,10 +14,7 @@ import { numbered, pick, randomOf, session, type Time } from '../helpers/streami
 import { StreamingJoin } from '../../lib/stream/streaming-join';
 import type { StreamingJoinOptions } from '../../lib/stream/streaming-options';
 
-const backends =
-  (addon as { StreamEngine?: unknown } | null)?.StreamEngine === undefined
-    ? (['javascript'] as const)
-    : (['javascript', 'native'] as const);
+const backends = addon === null ? (['javascript'] as const) : (['javascript', 'native'] as const);
 
 /** Times of the oracle as the API takes watermarks: nanoseconds, or the column's own unit. */
 function apiTimes(times: readonly Time[], scale: bigint): Time[] {

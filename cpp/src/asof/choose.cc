@@ -1,24 +1,9 @@
 #include "choose.h"
 
-#include <cmath>
+#include "rules.h"
 
 namespace flowstate::asof {
 namespace {
-
-struct IntegerClock {
-  using Distance = std::uint64_t;
-  static Distance distance(std::int64_t a, std::int64_t b) noexcept {
-    return a >= b ? static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b)
-                  : static_cast<std::uint64_t>(b) - static_cast<std::uint64_t>(a);
-  }
-};
-
-struct FloatClock {
-  using Distance = double;
-  static Distance distance(std::int64_t a, std::int64_t b) noexcept {
-    return a == b ? 0.0 : std::fabs(from_ordered_bits(a) - from_ordered_bits(b));
-  }
-};
 
 // What a position means in input rows.
 struct Rows {
@@ -55,15 +40,6 @@ struct Rows {
   }
 };
 
-template <typename Clock>
-bool within(const Choice& choice, typename Clock::Distance distance) noexcept {
-  if constexpr (std::is_same_v<Clock, FloatClock>) {
-    return distance <= choice.tolerance_float;
-  } else {
-    return distance <= choice.tolerance;
-  }
-}
-
 template <typename Clock, Direction kDirection>
 void choose(const Choice& choice, const RightSequence& right, const std::int64_t* lt,
             const std::uint32_t* raw, const std::int32_t* forward_rows, std::int64_t count, std::int32_t* out,
@@ -81,12 +57,11 @@ void choose(const Choice& choice, const RightSequence& right, const std::int64_t
       if (pick < 0) {
         pick = f;
       } else if (f >= 0) {
-        const auto behind = Clock::distance(t, r_time[pick]);
-        const auto ahead = Clock::distance(t, r_time[f]);
-        if (ahead < behind || (ahead == behind && choice.later_wins)) pick = f;
+        if (ahead_wins<Clock>(t, r_time[pick], r_time[f], choice.later_wins)) pick = f;
       }
     }
-    if (choice.has_tolerance && pick >= 0 && !within<Clock>(choice, Clock::distance(t, r_time[pick]))) {
+    if (choice.has_tolerance && pick >= 0 &&
+        !within<Clock>(choice.reach(), Clock::distance(t, r_time[pick]))) {
       pick = -1;
       ++too_far;
     }

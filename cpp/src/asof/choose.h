@@ -6,6 +6,7 @@
 
 #include "context.h"
 #include "right_sequence.h"
+#include "rules.h"
 #include "times.h"
 
 namespace flowstate::asof {
@@ -19,6 +20,8 @@ struct Choice {
   double tolerance_float = 0;
   TimeKind kind = TimeKind::kSigned;
   const std::int64_t* r_time = nullptr;  // by input row
+
+  Reach reach() const noexcept { return {tolerance, tolerance_float}; }
 };
 
 struct Tally {

@@ -193,6 +193,22 @@ void settle_order(const Context& context, Times& times) {
   times.settled = true;
 }
 
+bool read_times_into(const TimeColumn& column, TimeKind kind, std::int64_t* out, std::uint8_t* dead) {
+  if (is_float(column.column.type) != (kind == TimeKind::kFloat)) {
+    throw Error(ErrorCode::SCHEMA, column.column.name + ": float and integer times cannot be joined");
+  }
+  std::atomic<bool> any_dead{false};
+  FirstRow too_large;
+  const Piecewise convert{column, kind, out, dead, any_dead, too_large};
+  std::int64_t row = 0;
+  for (const Chunk& chunk : column.column.chunks) {
+    convert({&chunk, 0, chunk.length, row});
+    row += chunk.length;
+  }
+  if (too_large.found()) overflow(column, too_large.row());
+  return any_dead.load(std::memory_order_relaxed);
+}
+
 Times read_times(const Context& context, const TimeColumn& column, TimeKind kind, bool sample) {
   Times times;
   times.kind = kind;

@@ -36,6 +36,10 @@ TimeKind time_kind(const std::vector<const TimeColumn*>& columns);
 // conversion may be left to settle_order, or to whoever reads all rows anyway: O(1) then.
 Times read_times(const Context& context, const TimeColumn& column, TimeKind kind, bool sample = false);
 
+// The same for one batch on the calling thread, without a look at the order: out[i] and dead[i] (1: null or NaN) for
+// every row; dead rows get 0. Returns whether any row is dead. Throws Error OVERFLOW, SCHEMA.
+bool read_times_into(const TimeColumn& column, TimeKind kind, std::int64_t* out, std::uint8_t* dead);
+
 // Makes `ascending` the truth.
 void settle_order(const Context& context, Times& times);
 

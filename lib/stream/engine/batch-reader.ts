@@ -1,6 +1,6 @@
 /** Reads what the JavaScript engine decides on from a batch: times, keys, order. Throws before anything changes. */
 import type { NativeColumn } from '../../internal/native.js';
-import type { EngineBatch, EngineConfig, EngineStream, EngineTime } from '../../internal/native-stream.js';
+import type { EngineBatch, EngineConfig, EngineStream, EngineTime } from './types.js';
 import { fail } from '../../internal/validate.js';
 import { type Canonical, canonicalValues } from '../../schema/canonical.js';
 import { plus, readTimes, requireFits } from './times.js';

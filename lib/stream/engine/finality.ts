@@ -10,7 +10,7 @@
  * scans the rows that wait. O(log n) per row and event.
  */
 import { NativeDirection } from '../../internal/native.js';
-import type { EngineStream, EngineTime } from '../../internal/native-stream.js';
+import type { EngineStream, EngineTime } from './types.js';
 import { TimeHeap } from './heap.js';
 import type { LeftRow } from './left-row.js';
 import type { KeyState, RightRow, RightSide } from './right-side.js';

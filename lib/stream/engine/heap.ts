@@ -2,7 +2,7 @@
  * A binary heap of values by engine time, smallest first. Values that have become pointless stay until they surface,
  * or until they outnumber the others: `discard` counts them, so memory stays proportional to what is live.
  */
-import type { EngineTime } from '../../internal/native-stream.js';
+import type { EngineTime } from './types.js';
 
 interface Entry<Value> {
   readonly at: EngineTime;

@@ -5,6 +5,7 @@
  */
 import { createError } from '../../errors/from-native.js';
 import type { NativeColumn } from '../../internal/native.js';
+import { NativeLatePolicy } from '../../internal/native-stream.js';
 import {
   type EngineBatch,
   type EngineConfig,
@@ -13,10 +14,9 @@ import {
   type EngineTime,
   type ExportedRows,
   type LateOutput,
-  NativeLatePolicy,
   type PushReport,
   type StreamEngine,
-} from '../../internal/native-stream.js';
+} from './types.js';
 import { fail } from '../../internal/validate.js';
 import { type LeftBatch, readLeft, readRight, readSequence, type RightBatch } from './batch-reader.js';
 import { Finality } from './finality.js';
@@ -111,11 +111,11 @@ export class JavascriptEngine implements StreamEngine {
     actions.sort((a, b) => a.row - b.row);
     const affected = new Map<number, readonly bigint[]>();
     for (const action of actions) {
-      const made = left === null ? this.#makeRight(input, batch, right!, rowOf(action.row), action) : null;
+      const made = left === null ? this.#makeRight(input, batch.source, right!, rowOf(action.row), action) : null;
       if (action.slot === null) {
         if (made !== null) affected.set(action.row, this.#affectedBy(input - 1, made));
       } else if (left !== null) {
-        this.#takeLeft(this.#makeLeft(batch, left, rowOf(action.row), action.row, action.slot));
+        this.#takeLeft(this.#makeLeft(batch.source, left, rowOf(action.row), action.row, action.slot));
       } else if (made !== null) {
         this.#takeRight(input - 1, made);
       } else {
@@ -189,7 +189,7 @@ export class JavascriptEngine implements StreamEngine {
     };
   }
 
-  loadRows(input: number, batch: EngineBatch, emittedRowIds: BigInt64Array | null): void {
+  loadRows(input: number, batch: EngineBatch, sources: Int32Array, emittedRowIds: BigInt64Array | null): void {
     const sequence = readSequence(batch.sequence) ?? fail('FS_ERR_INTERNAL', 'rows are loaded with their sequence');
     const left = input === 0 ? readLeft(batch, this.#config) : null;
     const right = input === 0 ? null : readRight(batch, this.#config.streams[input - 1]!);
@@ -197,13 +197,14 @@ export class JavascriptEngine implements StreamEngine {
     const slot = this.#stores[input]!.append(batch.columns, all);
     for (let row = 0; row < batch.rows; row++) {
       const action = { row, slot: slot + row };
+      const source = sources[row]!;
       if (left === null) {
-        const made = this.#makeRight(input, batch, right!, sequence[row]!, action);
+        const made = this.#makeRight(input, source, right!, sequence[row]!, action);
         if (made === null) this.#stores[input]!.release(1);
         else this.#takeRight(input - 1, made);
         continue;
       }
-      const made = this.#makeLeft(batch, left, sequence[row]!, row, slot + row);
+      const made = this.#makeLeft(source, left, sequence[row]!, row, slot + row);
       const rowId = emittedRowIds?.[row] ?? -1n;
       if (rowId < 0n) {
         this.#takeLeft(made);
@@ -296,10 +297,10 @@ export class JavascriptEngine implements StreamEngine {
     );
   }
 
-  #makeLeft(batch: EngineBatch, read: LeftBatch, sequence: bigint, row: number, slot: number): LeftRow {
+  #makeLeft(source: number, read: LeftBatch, sequence: bigint, row: number, slot: number): LeftRow {
     return {
       time: read.times[row] ?? null,
-      source: batch.source,
+      source,
       sequence,
       arrival: this.#arrivals++,
       keys: read.keys.map((keys) => keys[row]),
@@ -315,7 +316,7 @@ export class JavascriptEngine implements StreamEngine {
   /** Null for a row that can never match. */
   #makeRight(
     input: number,
-    batch: EngineBatch,
+    source: number,
     read: RightBatch,
     sequence: bigint,
     { row, slot }: { readonly row: number; readonly slot: number | null },
@@ -326,7 +327,7 @@ export class JavascriptEngine implements StreamEngine {
     if (time === null || key === undefined || from === undefined) return null;
     return {
       time,
-      source: batch.source,
+      source,
       sequence,
       arrival: this.#arrivals++,
       from,

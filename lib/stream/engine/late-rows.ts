@@ -1,5 +1,5 @@
 /** The side output of one input: rows that came too late or too early, in order of arrival, until they are taken. */
-import type { ColumnShape, EngineBatch, LateOutput } from '../../internal/native-stream.js';
+import type { ColumnShape, EngineBatch, LateOutput } from './types.js';
 import { RowStore, sequentialRows } from './row-store.js';
 
 interface LateRow {

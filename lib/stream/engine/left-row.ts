@@ -1,5 +1,5 @@
 /** A left row as the JavaScript engine keeps it: pending until it is final, then as long as late rows may change it. */
-import type { EngineTime } from '../../internal/native-stream.js';
+import type { EngineTime } from './types.js';
 import type { Canonical } from '../../schema/canonical.js';
 import type { OrderedRow } from './sorted-rows.js';
 import type { RightRow } from './right-side.js';

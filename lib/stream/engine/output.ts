@@ -1,11 +1,7 @@
 /** From decided rows to the columns of an output: gathers, ages, flags. */
 import type { NativeOutputColumn } from '../../internal/native.js';
-import {
-  type EngineConfig,
-  type EngineOutput,
-  type EngineStream,
-  NativeTimeKind,
-} from '../../internal/native-stream.js';
+import { NativeTimeKind } from '../../internal/native-stream.js';
+import { type EngineConfig, type EngineOutput, type EngineStream } from './types.js';
 import { checkedAge } from '../../join/javascript/rules.js';
 import { validityBits } from '../../schema/gather.js';
 import type { LeftRow } from './left-row.js';

@@ -4,7 +4,7 @@
  * and for ties that `ties` turns round, which are stepped over.
  */
 import { NativeDirection } from '../../internal/native.js';
-import type { EngineStream, EngineTime } from '../../internal/native-stream.js';
+import type { EngineStream, EngineTime } from './types.js';
 import { aheadIsNearer, aheadTakesLast, backTakesLast } from '../../join/javascript/rules.js';
 import type { Canonical } from '../../schema/canonical.js';
 import type { LeftRow } from './left-row.js';

@@ -4,7 +4,7 @@
  * a row, amortised; memory is at most about twice that of the live rows.
  */
 import { type NativeChunk, type NativeColumn, type NativeOutputColumn, NativeType } from '../../internal/native.js';
-import type { ColumnShape } from '../../internal/native-stream.js';
+import type { ColumnShape } from './types.js';
 import { gatherLocated, locateRows } from '../../schema/gather.js';
 
 const SLACK_ROWS = 1024;

@@ -1,6 +1,7 @@
 /** What a push will do with each row, decided before it does anything. */
 import { createError } from '../../errors/from-native.js';
-import { type EngineBatch, type EngineTime, NativeLatePolicy, NativeLateReason } from '../../internal/native-stream.js';
+import { NativeLatePolicy } from '../../internal/native-stream.js';
+import { type EngineBatch, type EngineTime, NativeLateReason } from './types.js';
 import { minus } from './times.js';
 
 export interface MutableCounters {

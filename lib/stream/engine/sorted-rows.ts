@@ -2,7 +2,7 @@
  * Rows in the order (time, source, sequence), arrival last, in blocks of bounded size: appends, removals at the front
  * and insertions anywhere cost O(block), searches O(log n). Most keys hold one block of a few rows.
  */
-import type { EngineTime } from '../../internal/native-stream.js';
+import type { EngineTime } from './types.js';
 
 export interface OrderedRow {
   /** Null times come first. */

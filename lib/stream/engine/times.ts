@@ -3,7 +3,8 @@
  * number for floats. Null is no time (null, NaN).
  */
 import { type NativeColumn } from '../../internal/native.js';
-import { type EngineTime, NativeTimeKind } from '../../internal/native-stream.js';
+import { NativeTimeKind } from '../../internal/native-stream.js';
+import { type EngineTime } from './types.js';
 import { fail } from '../../internal/validate.js';
 import { cellReader } from '../../schema/canonical.js';
 import { INT64_MAX, INT64_MIN } from '../../schema/duration.js';

@@ -44,7 +44,7 @@ it.each([
 function declared(): string[] {
   const text = readFileSync(join(ROOT, 'lib/internal/native.ts'), 'utf8');
   const body = /export interface NativeAddon \{([\s\S]*?)\n\}/.exec(text)?.[1] ?? '';
-  return [...body.matchAll(/^ {2}(\w+)\(/gm)].map(([, name]) => name!).sort();
+  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)].map(([, name]) => name!).sort();
 }
 
 (addon === null ? describe.skip : describe)('the addon', () => {

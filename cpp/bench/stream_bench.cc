@@ -1,0 +1,333 @@
+// The streaming engine: left rows per second (one left and one right row each), the time of one 100-row step (push left,
+// push right, advance, emit), state, and cost and memory over a long stream. Every configuration's answer is held to
+// asof::join over the same rows first.
+//
+//   stream_bench [--rows N] [--long N] [--quick]
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "flowstate/asof/join.h"
+#include "flowstate/stream/streaming_join.h"
+#include "flowstate/thread_pool.h"
+
+using namespace flowstate;
+
+namespace {
+
+double now_us() {
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                 std::chrono::steady_clock::now().time_since_epoch())
+                                 .count()) /
+         1000.0;
+}
+
+Column words(const std::int64_t* values, std::int64_t rows, const char* name,
+             ColumnType type = ColumnType::kInt64) {
+  Column column;
+  column.type = type;
+  column.name = name;
+  column.chunks.push_back(
+      {reinterpret_cast<const std::uint8_t*>(values), nullptr, nullptr, 0, rows, rows * 8, -1});
+  return column;
+}
+
+// A side in order of arrival: times, keys (a number, and its text), values.
+struct Side {
+  std::vector<std::int64_t> time;
+  std::vector<std::int64_t> key;
+  std::vector<std::int32_t> offsets;
+  std::string text;
+  std::vector<std::vector<double>> values;
+  std::vector<std::int64_t> low;  // earliest time from row i on: the watermark after i rows
+
+  std::int64_t rows() const { return static_cast<std::int64_t>(time.size()); }
+
+  Column key_column(bool strings, std::int64_t from, std::int64_t count) const {
+    if (!strings) return words(key.data() + from, count, "key");
+    Column column;
+    column.type = ColumnType::kBytes32;
+    column.name = "key";
+    column.chunks.push_back({reinterpret_cast<const std::uint8_t*>(text.data()), offsets.data() + from,
+                             nullptr, 0, count, static_cast<std::int64_t>(text.size()), -1});
+    return column;
+  }
+  stream::EngineBatch batch(bool strings, std::int64_t from, std::int64_t count, std::size_t columns) const {
+    stream::EngineBatch out;
+    out.rows = count;
+    out.time = words(time.data() + from, count, "time");
+    out.keys = {{key_column(strings, from, count)}};
+    for (std::size_t c = 0; c < columns; ++c) {
+      out.columns.push_back(words(reinterpret_cast<const std::int64_t*>(values[c].data()) + from, count,
+                                  "value", ColumnType::kFloat64));
+    }
+    return out;
+  }
+};
+
+Side make_side(std::int64_t rows, int symbols, std::int64_t jitter, std::size_t columns, unsigned seed) {
+  std::mt19937_64 random(seed);
+  Side side;
+  std::vector<std::int64_t> base(static_cast<std::size_t>(rows));
+  std::vector<std::int64_t> arrival(base.size());
+  for (std::size_t i = 0; i < base.size(); ++i) {
+    base[i] = static_cast<std::int64_t>(i) * 1000 + static_cast<std::int64_t>(random() % 1000);
+    arrival[i] =
+        base[i] + (jitter > 0 ? static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(jitter)) : 0);
+  }
+  std::vector<std::uint32_t> order(base.size());
+  std::iota(order.begin(), order.end(), 0u);
+  if (jitter > 0)
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return arrival[a] < arrival[b]; });
+  side.values.resize(columns);
+  side.offsets.push_back(0);
+  for (const std::uint32_t i : order) {
+    side.time.push_back(base[i]);
+    const auto key = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(symbols));
+    side.key.push_back(key);
+    side.text += "SYM" + std::to_string(key);
+    side.offsets.push_back(static_cast<std::int32_t>(side.text.size()));
+    for (std::size_t c = 0; c < columns; ++c)
+      side.values[c].push_back(static_cast<double>(i) + 0.25 * static_cast<double>(c));
+  }
+  side.low.resize(base.size() + 1, INT64_MAX);
+  for (std::size_t i = base.size(); i-- > 0;) side.low[i] = std::min(side.low[i + 1], side.time[i]);
+  return side;
+}
+
+stream::EngineConfig config_of(std::size_t columns, asof::Direction direction, bool ordered) {
+  stream::EngineConfig config;
+  config.ordered = ordered;
+  for (std::size_t c = 0; c < columns; ++c) config.left_columns.push_back({ColumnType::kFloat64, 8, "left"});
+  stream::StreamShape shape;
+  shape.keys.emplace_back();
+  shape.direction = direction;
+  for (std::size_t c = 0; c < columns; ++c) shape.payload.push_back({ColumnType::kFloat64, 8, "right"});
+  config.streams.push_back(shape);
+  return config;
+}
+
+struct Run {
+  double us = 0;
+  std::vector<double> steps;
+  std::int64_t rows = 0;
+  std::int64_t most_right = 0;
+  std::int64_t most_pending = 0;
+  std::vector<double> left;
+  std::vector<double> right;  // NaN bits where nothing matched
+};
+
+Run play(const Side& l, const Side& r, stream::EngineConfig config, bool strings, std::int64_t step,
+         bool keep) {
+  const std::size_t columns = config.left_columns.size();
+  stream::StreamEngine engine(std::move(config));
+  Run run;
+  const std::int64_t rows = l.rows();
+  run.steps.reserve(static_cast<std::size_t>(rows / step) + 2);
+  const auto take = [&](stream::EngineOutput&& out) {
+    run.rows += out.rows;
+    if (!keep) return;
+    for (std::int64_t i = 0; i < out.rows; ++i) {
+      run.left.push_back(out.left[0].values.as<double>()[i]);
+      const auto& column = out.streams[0].columns[0];
+      const bool null = !column.validity.empty() && ((column.validity.data()[i / 8] >> (i % 8)) & 1) == 0;
+      run.right.push_back(null ? -1.0 : column.values.as<double>()[i]);
+    }
+  };
+  const double start = now_us();
+  for (std::int64_t from = 0; from < rows; from += step) {
+    const std::int64_t count = std::min(step, rows - from);
+    // Batches are columns over memory that is there already: making them is the producer's work.
+    const stream::EngineBatch right = r.batch(strings, from, count, columns);
+    const stream::EngineBatch left = l.batch(strings, from, count, columns);
+    const double before = now_us();
+    engine.push(1, right);
+    engine.push(0, left);
+    engine.advance(1, r.low[static_cast<std::size_t>(from + count)]);
+    engine.advance(0, l.low[static_cast<std::size_t>(from + count)]);
+    stream::EngineOutput out = engine.emit(INT32_MAX);
+    run.steps.push_back(now_us() - before);
+    run.most_right = std::max(run.most_right, engine.state_rows(1));
+    run.most_pending = std::max(run.most_pending, engine.pending_rows());
+    take(std::move(out));
+  }
+  engine.end();
+  take(engine.emit(INT32_MAX));
+  run.us = now_us() - start;
+  std::sort(run.steps.begin(), run.steps.end());
+  return run;
+}
+
+// Matches of the batch join over the sides in order of time, as (left value, right value) sorted by left value.
+bool same_as_batch(const Side& l, const Side& r, const Run& run, asof::Direction direction, bool strings) {
+  const auto order_of = [](const Side& side) {
+    std::vector<std::int64_t> order(side.time.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
+      return side.time[static_cast<std::size_t>(a)] < side.time[static_cast<std::size_t>(b)];
+    });
+    return order;
+  };
+  static_cast<void>(strings);
+  const auto lo = order_of(l);
+  const auto ro = order_of(r);
+  std::vector<std::int64_t> lt, lk, rt, rk;
+  for (const auto i : lo)
+    lt.push_back(l.time[static_cast<std::size_t>(i)]), lk.push_back(l.key[static_cast<std::size_t>(i)]);
+  for (const auto i : ro)
+    rt.push_back(r.time[static_cast<std::size_t>(i)]), rk.push_back(r.key[static_cast<std::size_t>(i)]);
+  asof::JoinRequest request;
+  request.left_rows = l.rows();
+  request.left_sides.push_back(
+      {{words(lt.data(), l.rows(), "t"), 1, ""}, {{words(lk.data(), l.rows(), "k"), 1, false}}});
+  asof::StreamRequest stream;
+  stream.right = {{words(rt.data(), r.rows(), "t"), 1, ""}, {{words(rk.data(), r.rows(), "k"), 1, false}}};
+  stream.direction = direction;
+  stream.want_indices = true;
+  request.streams.push_back(stream);
+  ThreadPool pool(1);
+  const asof::CancelToken cancel;
+  const asof::JoinResult result = asof::join(request, pool, cancel);
+  if (run.rows != l.rows()) return false;
+  for (std::size_t i = 0; i < lo.size(); ++i) {
+    const std::int32_t match = result.streams[0].indices.as<std::int32_t>()[i];
+    const double expected =
+        match < 0 ? -1.0 : r.values[0][static_cast<std::size_t>(ro[static_cast<std::size_t>(match)])];
+    if (run.left[i] != l.values[0][static_cast<std::size_t>(lo[i])] || run.right[i] != expected) return false;
+  }
+  return true;
+}
+
+double at(const std::vector<double>& sorted, double part) {
+  return sorted.empty() ? 0 : sorted[static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1))];
+}
+
+std::int64_t resident_kb() {
+  std::FILE* file = std::fopen("/proc/self/status", "r");
+  if (file == nullptr) return 0;
+  char line[256];
+  long kb = 0;
+  while (std::fgets(line, sizeof line, file) != nullptr) {
+    if (std::strncmp(line, "VmRSS:", 6) == 0) kb = std::strtol(line + 6, nullptr, 10);
+  }
+  std::fclose(file);
+  return kb;
+}
+
+// The same million rows over and over, later each time: cost per row and memory of every tenth of the stream.
+void long_run(std::int64_t total, int symbols, std::int64_t jitter) {
+  const std::int64_t lap = 1'000'000;
+  const Side l = make_side(lap, symbols, jitter, 1, 7);
+  const Side r = make_side(lap, symbols, jitter, 1, 8);
+  const std::int64_t span = lap * 1000 + jitter;
+  stream::StreamEngine engine(config_of(1, asof::Direction::kBackward, true));
+  std::vector<std::int64_t> lt(1000), rt(1000);
+  std::printf("long stream: %lld rows, %d symbols, jitter %lld\n", static_cast<long long>(total), symbols,
+              static_cast<long long>(jitter));
+  std::int64_t done = 0;
+  std::int64_t out_rows = 0;
+  for (int tenth = 0; tenth < 10; ++tenth) {
+    const double start = now_us();
+    std::int64_t rows = 0;
+    std::int64_t most = 0;
+    for (; rows < total / 10; rows += 1000, done += 1000) {
+      const std::int64_t from = done % lap;
+      const std::int64_t shift = done / lap * span;
+      for (std::size_t i = 0; i < 1000; ++i) {
+        lt[i] = l.time[static_cast<std::size_t>(from) + i] + shift;
+        rt[i] = r.time[static_cast<std::size_t>(from) + i] + shift;
+      }
+      stream::EngineBatch right = r.batch(false, from, 1000, 1);
+      stream::EngineBatch left = l.batch(false, from, 1000, 1);
+      right.time = words(rt.data(), 1000, "time");
+      left.time = words(lt.data(), 1000, "time");
+      engine.push(1, right);
+      engine.push(0, left);
+      const auto low = [&](const Side& side) {
+        const std::int64_t coming = side.low[static_cast<std::size_t>(from + 1000)];
+        return coming == INT64_MAX ? shift + span : coming + shift;
+      };
+      engine.advance(1, low(r));
+      engine.advance(0, low(l));
+      out_rows += engine.emit(INT32_MAX).rows;
+      most = std::max(most, engine.state_rows(1));
+    }
+    const double us = now_us() - start;
+    std::printf("  %3d %%  %6.1f ns/row  %5.2f M rows/s  right rows %lld  state %lld kB  resident %lld kB\n",
+                (tenth + 1) * 10, us * 1000 / static_cast<double>(rows), static_cast<double>(rows) / us,
+                static_cast<long long>(most), static_cast<long long>(engine.state_bytes() / 1024),
+                static_cast<long long>(resident_kb()));
+  }
+  engine.end();
+  out_rows += engine.emit(INT32_MAX).rows;
+  if (out_rows != done) {
+    std::printf("WRONG: %lld rows came out\n", static_cast<long long>(out_rows));
+    std::exit(1);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::int64_t rows = 1'000'000;
+  std::int64_t total = 0;
+  bool quick = false;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--rows") == 0 && i + 1 < argc) rows = std::atoll(argv[++i]);
+    if (std::strcmp(argv[i], "--long") == 0 && i + 1 < argc) total = std::atoll(argv[++i]);
+    if (std::strcmp(argv[i], "--quick") == 0) quick = true;
+  }
+  if (total > 0) {
+    long_run(total, 1000, 0);
+    return 0;
+  }
+  struct Shape {
+    int symbols;
+    std::int64_t step;
+    std::size_t columns;
+    bool strings;
+  };
+  std::vector<Shape> shapes = {
+      {100, 100, 1, false}, {1000, 1000, 1, false}, {5000, 100, 1, false}, {1000, 100, 4, true}};
+  if (!quick) {
+    shapes.clear();
+    for (const int symbols : {100, 1000, 5000, 100000}) {
+      for (const std::int64_t step : {100, 1000, 10000}) shapes.push_back({symbols, step, 1, false});
+    }
+    for (const int symbols : {100, 1000, 5000, 100000}) shapes.push_back({symbols, 1000, 4, false});
+    for (const int symbols : {100, 1000, 5000, 100000}) shapes.push_back({symbols, 1000, 4, true});
+    shapes.push_back({1000, 100, 4, true});
+  }
+  std::printf(
+      "%lld left and right rows; M left rows/s; us per step: p50 p99 p99.9; most right rows, pending rows\n",
+      static_cast<long long>(rows));
+  for (const std::int64_t jitter : {std::int64_t{0}, std::int64_t{2'000'000}}) {
+    for (const Shape& shape : shapes) {
+      const Side l = make_side(rows, shape.symbols, jitter, shape.columns, 1);
+      const Side r = make_side(rows, shape.symbols, jitter, shape.columns, 2);
+      const stream::EngineConfig config = config_of(shape.columns, asof::Direction::kBackward, true);
+      const Run checked = play(l, r, config, shape.strings, shape.step, true);
+      if (!same_as_batch(l, r, checked, asof::Direction::kBackward, shape.strings)) {
+        std::printf("WRONG: the stream differs from the batch join\n");
+        return 1;
+      }
+      Run best = play(l, r, config, shape.strings, shape.step, false);
+      for (int again = 0; again < 2; ++again) {
+        Run other = play(l, r, config, shape.strings, shape.step, false);
+        if (other.us < best.us) best = std::move(other);
+      }
+      std::printf("%-8s %6d symbols  step %5lld  %zu col %-6s  %6.2f M/s   %7.1f %7.1f %7.1f   %lld %lld\n",
+                  jitter == 0 ? "in order" : "disorder", shape.symbols, static_cast<long long>(shape.step),
+                  shape.columns, shape.strings ? "string" : "int", static_cast<double>(rows) / best.us,
+                  at(best.steps, 0.5), at(best.steps, 0.99), at(best.steps, 0.999),
+                  static_cast<long long>(best.most_right), static_cast<long long>(best.most_pending));
+    }
+  }
+  return 0;
+}
