@@ -10,6 +10,7 @@ import { RecordBatch, type Schema } from 'apache-arrow';
 
 import { FlowStateError } from '../../../errors/errors.js';
 import { createError } from '../../../errors/from-native.js';
+import { stoppable } from '../../../internal/stoppable.js';
 import {
   isRecord,
   rejectUnknown,
@@ -82,6 +83,8 @@ export class KafkaSource implements AsyncIterable<KafkaBatch> {
   #wake: (() => void) | null = null;
   #error: unknown = null;
   #closed = false;
+  /** Nobody reads on. */
+  #stopping = false;
   #started = false;
   readonly #next = new Map<number, bigint>();
   readonly #committed = new Map<number, bigint>();
@@ -131,7 +134,14 @@ export class KafkaSource implements AsyncIterable<KafkaBatch> {
     for (const [partition, offset] of risen) this.#committed.set(partition, offset);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<KafkaBatch, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<KafkaBatch, void, undefined> {
+    return stoppable(this.#batches(), () => {
+      this.#stopping = true;
+      this.#notify();
+    });
+  }
+
+  async *#batches(): AsyncGenerator<KafkaBatch, void, undefined> {
     if (this.#started) throw createError('FS_ERR_BUSY', 'a Kafka source may be iterated once');
     this.#started = true;
     const { signal } = this.#options;
@@ -147,7 +157,7 @@ export class KafkaSource implements AsyncIterable<KafkaBatch> {
           ready.taken();
         } else if (this.#error !== null) {
           throw this.#error;
-        } else if (this.#closed) {
+        } else if (this.#closed || this.#stopping) {
           return;
         } else {
           await new Promise<void>((resolve) => (this.#wake = resolve));

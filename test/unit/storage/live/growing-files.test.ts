@@ -5,6 +5,7 @@ import type { RecordBatch } from 'apache-arrow';
 
 import { fromCsvStream } from '../../../../lib/storage/live/csv-stream.js';
 import { followFile } from '../../../../lib/storage/live/follow-file.js';
+import { openLive } from '../../../../lib/storage/live/live-source.js';
 
 let dir: string;
 let path: string;
@@ -86,6 +87,15 @@ describe('followFile', () => {
       details: { errno: 'ENOENT' },
     });
   });
+});
+
+test('leaving a followed file ends the wait for more of it', async () => {
+  writeFileSync(path, 't\n1\n');
+  const source = openLive(path, { follow: true, pollMs: 60_000 });
+  expect((await source.next()).value!.numRows).toBe(1);
+  const waiting = source.next();
+  await source.return();
+  expect((await waiting).done).toBe(true);
 });
 
 describe('fromCsvStream', () => {
