@@ -36,22 +36,23 @@ OutputColumn matched_column(const std::vector<std::uint32_t>& slots) {
 
 }  // namespace
 
-bool StreamEngine::Impl::left_closed() const noexcept { return ended; }
-
 // No left row before this will be judged any more.
 std::int64_t StreamEngine::Impl::lowest_left() const noexcept {
   std::int64_t low = inputs[0].watermark;
+  if (config.left_late == LatePolicy::kRevise) low = behind_horizon(0, low);
   if (pending.size() > 0) low = std::min(low, pending.lowest());
   return low;
 }
 
 void StreamEngine::Impl::evict(bool exactly) noexcept {
   const bool none_left = ended && pending.size() == 0;
+  if (keeps)
+    kept.expire(left, rights, exactly || none_left, [this](std::uint32_t slot) { return settled(slot); });
   const std::int64_t low = ended ? (none_left ? INT64_MAX : pending.lowest()) : lowest_left();
   for (std::size_t s = 0; s < rights.size(); ++s) {
     RightSide& right = rights[s];
     right.evict(low == kBegin ? kBegin : aligned(s, low), none_left, exactly);
-    if (!right.keys().crowded(pending.size())) continue;
+    if (!right.keys().crowded(pending.size() + kept.live())) continue;
     try {
       std::vector<std::uint8_t> used(static_cast<std::size_t>(right.keys().limit()), 0);
       const auto note = [&](std::uint32_t slot) {
@@ -60,6 +61,7 @@ void StreamEngine::Impl::evict(bool exactly) noexcept {
       };
       pending.each(note);
       for (const std::uint32_t slot : untimed) note(slot);
+      kept.each(note);
       right.forget_keys(used);
     } catch (const std::bad_alloc&) {
       // Keys stay known a little longer.
@@ -106,8 +108,8 @@ std::size_t StreamEngine::Impl::judge_block(const PendingRow* rows, std::size_t 
   return count;
 }
 
-// Final rows with times, in order, at most `room`.
-void StreamEngine::Impl::judge_final(std::int64_t, std::size_t room, Judged& out) {
+// Final rows with times from the front of what waits, at most `room`.
+void StreamEngine::Impl::judge_in_order(std::size_t room, Judged& out) {
   pending.start();
   const bool bounded = config.ordered && !ended;
   std::size_t done = 0;
@@ -120,17 +122,57 @@ void StreamEngine::Impl::judge_final(std::int64_t, std::size_t room, Judged& out
   }
 }
 
+// Final rows wherever they wait: what comes before them may wait for a row ahead. Rows that no watermark has reached
+// are not looked at.
+void StreamEngine::Impl::judge_any(std::size_t room, Judged& out) {
+  pending.start();
+  std::size_t done = 0;
+  std::vector<Verdict> verdicts(rights.size());
+  const std::size_t first = out.left.size();
+  for (bool reached = true; reached && out.left.size() - first < room;) {
+    const std::size_t got = pending.read(kBlock, 0, true, left);
+    if (got == 0) break;
+    for (std::size_t i = 0; i < got && reached && out.left.size() - first < room; ++i) {
+      const PendingRow& row = pending.picked()[done + i];
+      bool final = true;
+      for (std::size_t s = 0; s < rights.size(); ++s) {
+        const std::int64_t t = aligned(s, row.time);
+        const std::int64_t w = inputs[s + 1].watermark;
+        const auto code = static_cast<std::int32_t>(left.word(row.slot, static_cast<int>(s)));
+        verdicts[s] = rights[s].judge(code, t, w, ended);
+        final &= verdicts[s].final;
+        reached &= verdicts[s].final || (rights[s].rules().looks_ahead() && w > t);
+      }
+      if (!final) continue;
+      out.left.push_back(row.slot);
+      for (std::size_t s = 0; s < rights.size(); ++s) {
+        out.matched[s].push_back(verdicts[s].slot);
+        out.why[s].push_back(static_cast<std::uint8_t>(verdicts[s].why));
+      }
+    }
+    done += got;
+  }
+}
+
 EngineOutput StreamEngine::Impl::emit(std::int64_t max_rows) {
   EngineOutput output;
   Judged& j = judged;
   j.left.clear();
+  j.ids.clear();
+  j.ops.clear();
+  j.new_ids.clear();
   j.matched.resize(rights.size());
   j.why.resize(rights.size());
   for (std::size_t s = 0; s < rights.size(); ++s) {
     j.matched[s].clear();
     j.why[s].clear();
   }
-  const auto room = static_cast<std::size_t>(std::max<std::int64_t>(max_rows, 0));
+  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(max_rows, 0));
+  std::int64_t next_id = next_row_id;
+  const std::size_t looked = most > 0 && !kept.changed().empty() ? revise(most, j, next_id) : 0;
+  const std::size_t revised = j.left.size();
+  const std::size_t room = most > revised ? most - revised : 0;
+  for (std::size_t s = 0; s < rights.size(); ++s) j.why[s].resize(revised);
   std::sort(untimed.begin(), untimed.end(), [this](std::uint32_t a, std::uint32_t b) {
     const RowHeader& x = left.header(a);
     const RowHeader& y = left.header(b);
@@ -144,41 +186,51 @@ EngineOutput StreamEngine::Impl::emit(std::int64_t max_rows) {
       j.why[s].push_back(static_cast<std::uint8_t>(Why::kNoCandidate));
     }
   }
-  judge_final(max_rows, room - without_time, j);
-  const std::size_t judged_rows = j.left.size();
-  const std::size_t timed = judged_rows - without_time;
+  const bool any_place = !config.ordered && any_ahead && !ended;
+  if (any_place) {
+    judge_any(room - without_time, j);
+  } else {
+    judge_in_order(room - without_time, j);
+  }
+  const std::size_t fresh = j.left.size() - revised;
+  const std::size_t timed = fresh - without_time;
 
   output.streams.resize(rights.size());
-  std::vector<std::uint8_t> keep;
+  std::vector<std::uint8_t> keep;  // of the fresh rows; empty: all
   for (std::size_t s = 0; s < rights.size(); ++s) {
     asof::StreamStats& stats = output.streams[s].stats;
     std::int64_t count[3] = {0, 0, 0};
-    for (const std::uint8_t why : j.why[s]) ++count[why];
-    stats.rows = static_cast<std::int64_t>(judged_rows);
+    for (std::size_t i = revised; i < revised + fresh; ++i) ++count[j.why[s][i]];
+    stats.rows = static_cast<std::int64_t>(fresh);
     stats.matched = count[static_cast<int>(Why::kMatched)];
     stats.no_candidate = count[static_cast<int>(Why::kNoCandidate)];
     stats.tolerance_exceeded = count[static_cast<int>(Why::kTooFar)];
     if (config.streams[s].inner && stats.matched < stats.rows) {
-      keep.resize(judged_rows, 1);
-      for (std::size_t i = 0; i < judged_rows; ++i) keep[i] &= j.matched[s][i] != kNoSlot;
+      keep.resize(fresh, 1);
+      for (std::size_t i = 0; i < fresh; ++i) keep[i] &= j.matched[s][revised + i] != kNoSlot;
     }
   }
   // Rows that an inner stream drops are judged and taken out, but not put out.
-  std::vector<std::uint32_t> gone;
-  const std::vector<std::uint32_t>* out_left = &j.left;
+  std::vector<std::uint32_t> leaving(j.left.begin() + static_cast<std::ptrdiff_t>(revised), j.left.end());
+  std::vector<std::uint32_t> found;  // of rows to be kept: matches, stream by stream for each row
+  if (keeps) {
+    found.reserve(fresh * rights.size());
+    for (std::size_t i = revised; i < revised + fresh; ++i) {
+      for (std::size_t s = 0; s < rights.size(); ++s) found.push_back(j.matched[s][i]);
+    }
+  }
   if (!keep.empty()) {
-    gone = j.left;
-    std::size_t stay = 0;
-    for (std::size_t i = 0; i < judged_rows; ++i) {
+    std::size_t stay = revised;
+    for (std::size_t i = 0; i < fresh; ++i) {
       if (keep[i] == 0) continue;
-      j.left[stay] = j.left[i];
-      for (std::size_t s = 0; s < rights.size(); ++s) j.matched[s][stay] = j.matched[s][i];
+      j.left[stay] = j.left[revised + i];
+      for (std::size_t s = 0; s < rights.size(); ++s) j.matched[s][stay] = j.matched[s][revised + i];
       ++stay;
     }
     j.left.resize(stay);
     for (std::size_t s = 0; s < rights.size(); ++s) j.matched[s].resize(stay);
   }
-  const auto n = static_cast<std::int64_t>(out_left->size());
+  const auto n = static_cast<std::int64_t>(j.left.size());
   output.rows = n;
   for (std::size_t c = 0; c < config.left_columns.size(); ++c) {
     output.left.push_back(left.gather(c, j.left.data(), n));
@@ -195,14 +247,39 @@ EngineOutput StreamEngine::Impl::emit(std::int64_t max_rows) {
     if (shape.want_age) stream.age = age_column(s, j.left, j.matched[s]);
   }
   output.row_ids = Buffer(static_cast<std::size_t>(n) * 8);
-  for (std::int64_t i = 0; i < n; ++i) output.row_ids.as<std::int64_t>()[i] = next_row_id + i;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
+    output.row_ids.as<std::int64_t>()[i] = i < revised ? j.ids[i] : next_id++;
+  }
+  if (revised > 0) {
+    output.ops = Buffer(static_cast<std::size_t>(n));
+    std::memset(output.ops.data(), 1, output.ops.size());
+    std::memcpy(output.ops.data(), j.ops.data(), revised);
+    output.revisions = static_cast<std::int64_t>(revised);
+  }
+  if (keeps) kept.reserve(static_cast<std::int64_t>(fresh) + kept.live());
   // Everything is made; now the state follows.
-  const std::vector<std::uint32_t>& leaving = keep.empty() ? j.left : gone;
-  for (std::size_t i = leaving.size(); i-- > 0;) left.release(leaving[i]);
+  if (looked > 0) settle_revisions(looked, j);
   untimed.erase(untimed.begin(), untimed.begin() + static_cast<std::ptrdiff_t>(without_time));
-  output.more = timed + without_time == room && room > 0;
-  pending.take(timed);
-  next_row_id += n;
+  if (any_place) {
+    std::vector<std::uint32_t>& gone = sorting.slots;
+    gone.assign(leaving.begin() + static_cast<std::ptrdiff_t>(without_time), leaving.end());
+    std::sort(gone.begin(), gone.end());
+    pending.remove([&](std::uint32_t slot) { return std::binary_search(gone.begin(), gone.end(), slot); });
+  } else {
+    pending.take(timed);
+  }
+  std::int64_t id = next_row_id + static_cast<std::int64_t>(j.new_ids.size());
+  for (std::size_t i = 0; i < fresh; ++i) {
+    const bool dropped = !keep.empty() && keep[i] == 0;
+    if (keeps && i >= without_time) {
+      kept.add(leaving[i], dropped ? -1 : id, found.data() + i * rights.size(), left, rights);
+    }
+    id += !dropped;
+  }
+  for (std::size_t i = keeps ? without_time : leaving.size(); i-- > 0;) left.release(leaving[i]);
+  output.more = timed + without_time == room && most > 0;
+  next_row_id = next_id;
+  revisions += output.revisions;
   for (std::size_t s = 0; s < rights.size(); ++s) {
     const asof::StreamStats& stats = output.streams[s].stats;
     totals[s].rows += stats.rows;

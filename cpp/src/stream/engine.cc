@@ -54,10 +54,30 @@ std::int64_t engine_time(std::uint64_t value) noexcept {
 }
 std::int64_t engine_time(double value) noexcept { return asof::ordered_bits(value); }
 
+namespace {
+
+// Whether emitted rows are of use to a late one.
+bool keeps_rows(const EngineConfig& config) noexcept {
+  if (config.horizon <= 0 && !(config.horizon_float > 0)) return false;
+  for (const StreamShape& stream : config.streams) {
+    if (stream.late == LatePolicy::kRevise || stream.late == LatePolicy::kSideOutput) return true;
+  }
+  return false;
+}
+
+int left_words(const EngineConfig& config) noexcept {
+  const int streams = static_cast<int>(config.streams.size());
+  return keeps_rows(config) ? KeptLayout{streams}.words() : streams;
+}
+
+}  // namespace
+
 StreamEngine::Impl::Impl(EngineConfig given)
     : config((check_config(given), std::move(given))),
       inputs(config.streams.size() + 1),
-      left(config.left_columns, static_cast<int>(config.streams.size())),
+      left(config.left_columns, left_words(config)),
+      kept(static_cast<int>(config.streams.size())),
+      keeps(keeps_rows(config)),
       totals(config.streams.size()) {
   inputs[0].late = config.left_late;
   rights.reserve(config.streams.size());

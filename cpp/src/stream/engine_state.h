@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "flowstate/stream/streaming_join.h"
+#include "kept.h"
 #include "pending.h"
 #include "right_side.h"
 
@@ -58,6 +59,7 @@ struct StreamEngine::Impl {
   void load_rows(std::size_t input, const EngineBatch& batch, const Column& sources,
                  const std::int64_t* row_ids);
 
+  void keep_loaded(std::int64_t rows, const std::int64_t* row_ids);
   EngineCounters counters() const;
   void set_counters(const EngineCounters& counters);
 
@@ -74,14 +76,17 @@ struct StreamEngine::Impl {
   struct Judged {
     std::vector<std::uint32_t> left;
     std::vector<std::vector<std::uint32_t>> matched;  // per stream
-    std::vector<std::vector<std::uint8_t>> why;
+    std::vector<std::vector<std::uint8_t>> why;       // of first emissions only
+    std::vector<std::int64_t> ids;                    // of revisions; the others' follow
+    std::vector<std::int8_t> ops;
+    std::vector<std::pair<std::uint32_t, std::int64_t>> new_ids;
   };
   std::size_t judge_block(const PendingRow* rows, std::size_t count, Judged& out);
-  void judge_final(std::int64_t max_rows, std::size_t room, Judged& out);
+  void judge_in_order(std::size_t room, Judged& out);
+  void judge_any(std::size_t room, Judged& out);
   asof::OutputColumn age_column(std::size_t stream, const std::vector<std::uint32_t>& lefts,
                                 const std::vector<std::uint32_t>& matches) const;
   std::int64_t lowest_left() const noexcept;
-  bool left_closed() const noexcept;
   void evict(bool exactly) noexcept;
   std::int64_t aligned(std::size_t stream, std::int64_t left_time) const noexcept {
     bool fits;
@@ -90,12 +95,24 @@ struct StreamEngine::Impl {
   }
   std::int64_t bytes() const noexcept;
 
+  // late.cc
+  std::int64_t behind_horizon(std::size_t input, std::int64_t w) const noexcept;
+  bool settled(std::uint32_t slot) const noexcept;
+  template <typename Change>
+  void each_changed(std::size_t stream, std::uint32_t slot, Change&& change);
+  void report_affected(std::size_t stream, LateRow& late);
+  void repair(std::size_t stream, std::uint32_t slot) noexcept;
+  std::size_t revise(std::size_t room, Judged& out, std::int64_t& next_id);
+  void settle_revisions(std::size_t looked, const Judged& out) noexcept;
+
   EngineConfig config;
   std::vector<Input> inputs;
   RowStore left;  // words: a code per stream
   Pending pending;
   std::vector<std::uint32_t> untimed;  // left rows without a time, waiting
   std::vector<RightSide> rights;
+  Kept kept;
+  bool keeps = false;      // emitted rows are kept for late ones
   bool any_ahead = false;  // some stream looks ahead
   bool ended = false;
   const std::int32_t* loading = nullptr;  // sources per row while load_rows runs

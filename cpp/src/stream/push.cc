@@ -181,6 +181,18 @@ void StreamEngine::Impl::classify(std::size_t at, const EngineBatch& batch,
         late_error = true;
         late_row = i;
       }
+      if (late && input.late == LatePolicy::kRevise) {
+        const std::int64_t oldest = ended ? INT64_MAX : behind_horizon(at, w);
+        if (s.time[i] >= oldest) {
+          s.late_taken.push_back(static_cast<std::uint32_t>(s.taken.size()));
+          report.has_times = true;
+          report.min_time = std::min(report.min_time, s.time[i]);
+          report.max_time = std::max(report.max_time, s.time[i]);
+          s.taken.push_back(i);
+          continue;
+        }
+        ++report.late_beyond_horizon;
+      }
       if (input.late == LatePolicy::kSideOutput) {
         s.aside.push_back(i);
         s.aside_ahead.push_back(ahead ? 1 : 0);
@@ -334,12 +346,20 @@ PushReport StreamEngine::Impl::push_right(std::size_t stream, const EngineBatch&
       s.all = false;
     }
     std::size_t stay = 0;
-    for (const std::uint32_t row : s.taken) {
+    std::size_t late_stay = 0;
+    std::size_t late_at = 0;
+    for (std::size_t i = 0; i < s.taken.size(); ++i) {
+      const std::uint32_t row = s.taken[i];
+      const bool late = late_at < s.late_taken.size() && s.late_taken[late_at] == i;
+      late_at += late;
       report.null_key += codes[row] == kNullKey;
       report.rows -= codes[row] == kNullKey;
-      if (codes[row] >= 0 && !(shape.has_known_at && s.known_dead[row] != 0)) s.taken[stay++] = row;
+      if (codes[row] < 0 || (shape.has_known_at && s.known_dead[row] != 0)) continue;
+      if (late) s.late_taken[late_stay++] = static_cast<std::uint32_t>(stay);
+      s.taken[stay++] = row;
     }
     s.taken.resize(stay);
+    s.late_taken.resize(late_stay);
   }
   const std::int64_t filed = s.all ? batch.rows : static_cast<std::int64_t>(s.taken.size());
   const std::int64_t count = filed + static_cast<std::int64_t>(s.aside.size());
@@ -362,15 +382,21 @@ PushReport StreamEngine::Impl::push_right(std::size_t stream, const EngineBatch&
   };
   file(s.all ? nullptr : s.taken.data(), s.slots.data(), filed);
   file(s.aside.data(), s.slots.data() + filed, static_cast<std::int64_t>(s.aside.size()));
+  std::vector<LateRow> aside;
   try {
+    aside.reserve(s.aside.size());
+    for (std::size_t i = 0; i < s.aside.size(); ++i) {
+      aside.push_back({s.slots[static_cast<std::size_t>(filed) + i], s.aside_ahead[i] != 0, {}});
+      if (keeps && s.aside_ahead[i] == 0) report_affected(stream, aside.back());
+    }
+    if (!s.late_taken.empty()) kept.reserve(kept.live());
     right.insert(s.slots.data(), filed);
   } catch (...) {
     for (const std::uint32_t slot : s.slots) right.rows().release(slot);
     throw;
   }
-  for (std::size_t i = 0; i < s.aside.size(); ++i) {
-    input.late_rows.push_back({s.slots[static_cast<std::size_t>(filed) + i], s.aside_ahead[i] != 0, {}});
-  }
+  for (const std::uint32_t at : s.late_taken) repair(stream, s.slots[at]);
+  for (LateRow& row : aside) input.late_rows.push_back(std::move(row));
   finish_push(input, batch, report);
   return report;
 }

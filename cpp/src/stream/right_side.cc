@@ -202,7 +202,8 @@ void RightSide::forget_keys(const std::vector<std::uint8_t>& used) {
   std::vector<std::uint8_t> alive = used;
   alive.resize(static_cast<std::size_t>(keys_.limit()), 0);
   for (std::size_t code = 0; code < by_key_.size(); ++code) {
-    if (!by_key_[code].empty() || by_key_[code].kept >= 0) alive[code] = 1;
+    if (!by_key_[code].empty()) alive[code] = 1;
+    if (alive[code] == 0) by_key_[code].kept = -1;
   }
   keys_.forget(alive);
 }

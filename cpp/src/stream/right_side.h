@@ -64,6 +64,7 @@ class RightSide {
   }
   // Every filed row, in no order.
   std::vector<std::uint32_t> all() const;
+  // `used`: codes that left rows refer to, kept ones included.
   void forget_keys(const std::vector<std::uint8_t>& used);
   void clear() noexcept;
 

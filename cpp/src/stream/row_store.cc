@@ -157,8 +157,8 @@ void RowStore::take(std::int64_t count, std::uint32_t* slots) noexcept {
     }
     slots[i] = slot;
     std::uint8_t* record = base_.get() + slot * stride_;
-    std::memset(record, 0, validity_);
-    std::memset(record + validity_, 0xFF, (columns_.size() + 7) / 8);
+    for (std::size_t at = 0; at < validity_; at += 8) std::memset(record + at, 0, 8);
+    for (std::size_t at = 0; at * 8 < columns_.size(); ++at) record[validity_ + at] = 0xFF;
     header(slot).references = 1;
   }
   live_ += count;

@@ -114,9 +114,25 @@ ExportedRows StreamEngine::Impl::export_rows(std::size_t input) {
   if (is_left) {
     slots.reserve(static_cast<std::size_t>(pending.size()));
     pending.each([&](std::uint32_t slot) { slots.push_back(slot); });
+    kept.each([&](std::uint32_t slot) { slots.push_back(slot); });
   } else {
     slots = rights[input - 1].all();
+    // Rows that nothing but an emitted row refers to are needed to retract it.
+    std::vector<std::uint32_t> more;
+    kept.each([&](std::uint32_t row) {
+      for (const int word : {kept.layout().shown(static_cast<int>(input) - 1),
+                             kept.layout().current(static_cast<int>(input) - 1)}) {
+        const auto match = static_cast<std::uint32_t>(left.word(row, word));
+        if (match != kNoSlot) more.push_back(match);
+      }
+    });
+    slots.insert(slots.end(), more.begin(), more.end());
+    std::sort(slots.begin(), slots.end());
+    slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
   }
+  std::vector<std::uint32_t> emitted;
+  if (is_left) kept.each([&](std::uint32_t slot) { emitted.push_back(slot); });
+  std::sort(emitted.begin(), emitted.end());
   std::sort(slots.begin(), slots.end(), [&](std::uint32_t a, std::uint32_t b) { return store.before(a, b); });
   const std::size_t without_time = is_left ? untimed.size() : 0;
   if (is_left) slots.insert(slots.begin(), untimed.begin(), untimed.end());
@@ -131,6 +147,14 @@ ExportedRows StreamEngine::Impl::export_rows(std::size_t input) {
   } else {
     const StreamShape& shape = config.streams[input - 1];
     out.time = time_column(shape.kind, shape.right_scale, times);
+  }
+  if (!emitted.empty()) {
+    out.row_ids = Buffer(n * 8);
+    for (std::size_t i = 0; i < n; ++i) {
+      const bool is_out = std::binary_search(emitted.begin(), emitted.end(), slots[i]);
+      const std::int64_t id = is_out ? left.word(slots[i], kept.layout().row_id()) : 0;
+      out.row_ids.as<std::int64_t>()[i] = !is_out ? -1 : id < 0 ? -2 : id;
+    }
   }
   std::vector<std::int32_t> codes(n);
   for (std::size_t s = is_left ? 0 : input - 1; s < (is_left ? rights.size() : input); ++s) {
@@ -163,7 +187,9 @@ ExportedRows StreamEngine::Impl::export_rows(std::size_t input) {
 
 void StreamEngine::Impl::load_rows(std::size_t input, const EngineBatch& batch, const Column& sources,
                                    const std::int64_t* row_ids) {
-  if (row_ids != nullptr) throw Error(ErrorCode::ARG_RANGE, "this engine keeps no emitted rows");
+  if (row_ids != nullptr && (!keeps || input != 0)) {
+    throw Error(ErrorCode::ARG_RANGE, "only a left input with a horizon keeps emitted rows");
+  }
   if (!batch.sequence) throw Error(ErrorCode::ARG_RANGE, "rows to load carry their sequences");
   check_column(sources);
   if (sources.type != ColumnType::kInt32 || sources.rows() != batch.rows || sources.chunks.size() > 1) {
@@ -175,6 +201,7 @@ void StreamEngine::Impl::load_rows(std::size_t input, const EngineBatch& batch, 
   try {
     if (input == 0) {
       push_left(batch, std::nullopt);
+      if (row_ids != nullptr) keep_loaded(batch.rows, row_ids);
     } else {
       push_right(input - 1, batch, std::nullopt);
     }
@@ -183,6 +210,26 @@ void StreamEngine::Impl::load_rows(std::size_t input, const EngineBatch& batch, 
     throw;
   }
   loading = nullptr;
+}
+
+// Loaded rows that were emitted before: out of what waits, with the matches that the loaded state gives them. That is
+// what they matched: everything that lives was accepted, and their matches live.
+void StreamEngine::Impl::keep_loaded(std::int64_t rows, const std::int64_t* row_ids) {
+  std::vector<std::uint32_t> matches(rights.size());
+  std::vector<std::uint32_t> gone;
+  kept.reserve(rows);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    if (row_ids[i] == -1) continue;
+    const std::uint32_t slot = sorting.slots[static_cast<std::size_t>(i)];
+    for (std::size_t s = 0; s < rights.size(); ++s) {
+      const auto code = static_cast<std::int32_t>(left.word(slot, static_cast<int>(s)));
+      matches[s] = rights[s].judge(code, aligned(s, left.header(slot).time), kBegin, true).slot;
+    }
+    kept.add(slot, row_ids[i] < 0 ? -1 : row_ids[i], matches.data(), left, rights);
+    gone.push_back(slot);
+  }
+  std::sort(gone.begin(), gone.end());
+  pending.remove([&](std::uint32_t slot) { return std::binary_search(gone.begin(), gone.end(), slot); });
 }
 
 LateOutput StreamEngine::Impl::take_late(std::size_t input) {

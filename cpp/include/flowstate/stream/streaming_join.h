@@ -167,7 +167,8 @@ struct ExportedRows {
   std::vector<Buffer> dead_keys;
   ExportedColumn source;    // int32
   ExportedColumn sequence;  // int64
-  Buffer row_ids;           // left: int64, -1 pending; empty where nothing emitted is kept
+  Buffer
+      row_ids;  // left: int64, -1 pending, -2 emitted but dropped by an inner stream; empty where nothing emitted is kept
 };
 
 struct SourceSequence {
