@@ -208,12 +208,14 @@ withBroker('a join of two topics', () => {
   ): Promise<void> {
     const left = open('trades', leftSchema, `${group}-l`, from.left);
     const right = open('quotes', rightSchema, `${group}-r`, from.right);
-    const stream = join.stream(left, right, { maxRows: 16 });
-    for await (const batch of stream) {
-      const rows = new Table([batch]).toArray().map((row) => (row as { toJSON(): Row }).toJSON());
-      if (await each(rows, left, right)) break;
+    try {
+      for await (const batch of join.stream(left, right, { maxRows: 16 })) {
+        const rows = new Table([batch]).toArray().map((row) => (row as { toJSON(): Row }).toJSON());
+        if (await each(rows, left, right)) break;
+      }
+    } finally {
+      await Promise.all([left.close(), right.close()]);
     }
-    await Promise.all([left.close(), right.close()]);
   }
 
   test('killed and restored anywhere gives the rows of an uninterrupted run, none lost, none twice', async () => {

@@ -83,6 +83,7 @@ export class KafkaSource implements AsyncIterable<KafkaBatch> {
   #wake: (() => void) | null = null;
   #error: unknown = null;
   #closed = false;
+  #closing: Promise<void> | null = null;
   /** Nobody reads on. */
   #stopping = false;
   #started = false;
@@ -170,8 +171,12 @@ export class KafkaSource implements AsyncIterable<KafkaBatch> {
   }
 
   /** Leaves the group. What was not committed is read again by whoever comes next. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#leave();
+    return this.#closing;
+  }
+
+  async #leave(): Promise<void> {
     this.#closed = true;
     for (const { taken } of this.#ready) taken();
     this.#ready = [];
