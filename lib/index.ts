@@ -52,6 +52,17 @@ export type {
 export { StreamingAligner } from './stream/streaming-aligner.js';
 export { StreamingJoin } from './stream/streaming-join.js';
 export type * from './stream/streaming-types.js';
+export { boundedDisorder, monotone, punctuated, wallClock } from './stream/watermark/index.js';
+export type { ObservedBatch, WallClockOptions, WatermarkPlan, WatermarkStrategy } from './stream/watermark/index.js';
+export * from './stream/sources/index.js';
+export * from './stream/metrics/index.js';
+export {
+  type ArrowStreamOptions,
+  type ByteSource,
+  fromArrowStream,
+  type LiveInputOptions,
+  openLive,
+} from './storage/live/index.js';
 export { readBatches, readInfo, readTable, writeTable } from './storage/index.js';
 export type {
   ColumnStatistics,

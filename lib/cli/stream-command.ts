@@ -7,6 +7,7 @@ import type { RecordBatch } from 'apache-arrow';
 import { createError } from '../errors/from-native.js';
 import { cleanupTempFiles, formatOf, writeTable } from '../storage/index.js';
 import { openLive } from '../storage/live/index.js';
+import { StreamMetrics } from '../stream/metrics/index.js';
 import { StreamingAligner } from '../stream/streaming-aligner.js';
 import { StreamingJoin } from '../stream/streaming-join.js';
 import type { StreamingCounters } from '../stream/streaming-types.js';
@@ -15,7 +16,7 @@ import { parseRights, type RightInput } from './join-flags.js';
 import { neededColumns, onColumns, type SideOptions, sideOptions, timeUnitOf } from './join-options.js';
 import { EXIT_INTERRUPTED } from './report-error.js';
 import { liveOptions, metricsPort, type StreamCommandFlags } from './stream-flags.js';
-import { type MetricsServer, serveMetrics } from './stream-metrics.js';
+import { LatencyProbe, type MetricsServer, serveMetrics } from './stream-metrics.js';
 
 const STDIN = '-';
 const RIGHT = 'right';
@@ -44,14 +45,20 @@ function sidesOf(flags: StreamCommandFlags): readonly Side[] {
   });
 }
 
-function open(flags: StreamCommandFlags, sides: readonly Side[], until: AbortSignal): LiveJoin {
+function open(
+  flags: StreamCommandFlags,
+  sides: readonly Side[],
+  until: AbortSignal,
+  probe: LatencyProbe | null,
+): LiveJoin {
   const common = { schema: flags.schema, follow: flags.follow, batchRows: BATCH_ROWS, until };
   const leftTimes = [...new Set(sides.map(({ options }) => onColumns(options).left))];
   const times = (side: 'left' | 'right', unit: string | undefined, timeColumns: readonly string[]) => {
     const timeUnit = timeUnitOf(unit, side);
     return { timeUnit, timeColumns: timeUnit === undefined ? undefined : timeColumns };
   };
-  const left = openLive(flags.left, { ...common, ...times('left', flags.timeUnit, leftTimes) });
+  const opened = openLive(flags.left, { ...common, ...times('left', flags.timeUnit, leftTimes) });
+  const left = probe === null ? opened : probe.left(opened);
   const rights = sides.map(({ input, options }) =>
     openLive(input.path, {
       ...common,
@@ -74,13 +81,13 @@ function open(flags: StreamCommandFlags, sides: readonly Side[], until: AbortSig
   return { joined: aligner.stream(left, sources), counters: () => aligner.counters, engine: () => aligner.engine };
 }
 
-/** Batches as they pass, so that at least one is written: a result without rows has columns too. */
+/** The batches as they pass. */
 async function* observed(
-  live: LiveJoin,
-  onRows: (batch: RecordBatch) => void,
+  joined: AsyncIterable<RecordBatch>,
+  probe: LatencyProbe,
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  for await (const batch of live.joined) {
-    onRows(batch);
+  for await (const batch of joined) {
+    probe.emitted(batch);
     yield batch;
   }
 }
@@ -101,19 +108,21 @@ export async function runStream(flags: StreamCommandFlags): Promise<void> {
   else formatOf(flags.out);
 
   const until = new AbortController();
-  const live = open(flags, sides, until.signal);
+  const leftTime = onColumns(sides[0]!.options).left;
+  const metrics = new StreamMetrics(['left', ...sides.map(({ name }) => name)]);
+  const probe = port === null ? null : new LatencyProbe(metrics, leftTime, flags.emit !== 'asFinal');
+  const live = open(flags, sides, until.signal, probe);
   const interrupts = endOnInterrupt(until);
   let server: MetricsServer | null = null;
   const started = performance.now();
   try {
-    if (port !== null) server = await serveMetrics(port, ['left', ...sides.map(({ name }) => name)], live.counters);
-    const written = await writeTable(
-      flags.out,
-      observed(live, (batch) => server?.emitted(batch.numRows)),
-    );
+    if (port !== null) server = await serveMetrics(port, metrics, live.counters);
+    const written = await writeTable(flags.out, probe === null ? live.joined : observed(live.joined, probe));
     if (flags.stats === true) printStats(live, flags.out, written, performance.now() - started);
   } finally {
     interrupts.release();
+    // After a failure inputs that still wait would keep the process alive.
+    until.abort();
     await server?.close();
   }
   // Files that grow end no other way.

@@ -76,9 +76,10 @@ class Filling {
     return more ? 'more' : 'end';
   }
 
-  /** So that a failure of a wait given up is nobody's unhandled rejection. */
-  abandon(): void {
+  /** True where a wait goes on. Its failure is nobody's unhandled rejection. */
+  abandon(): boolean {
     this.#pending?.catch(() => undefined);
+    return this.#pending !== null;
   }
 }
 
@@ -205,8 +206,11 @@ export async function* fromCsvStream(
     }
     if (rows > 0 || first) yield take();
   } finally {
-    filling.abandon();
-    await iterator.return?.();
+    const isWaiting = filling.abandon();
+    const closed = Promise.resolve(iterator.return?.());
+    // A source that is being asked closes once it has answered, which may be never.
+    if (isWaiting) closed.catch(() => undefined);
+    else await closed;
   }
 }
 

@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import type { RecordBatch } from 'apache-arrow';
 
 import { createError } from '../../errors/from-native.js';
+import { stoppable } from '../../internal/stoppable.js';
 import { formatOf } from '../format.js';
 import { ioError } from '../io-error.js';
 import { readBatches } from '../read.js';
@@ -35,6 +36,14 @@ const STDIN = '-';
  * (`.arrows`, which end with their mark) or `.csv`; FS_ERR_ARG_RANGE for other formats.
  */
 export function openLive(path: string, options: LiveInputOptions = {}): AsyncGenerator<RecordBatch, void, undefined> {
+  const stop = new AbortController();
+  const until = options.until === undefined ? stop.signal : AbortSignal.any([options.until, stop.signal]);
+  return stoppable(open(path, { ...options, until }), () => stop.abort());
+}
+
+type Ending = LiveInputOptions & { readonly until: AbortSignal };
+
+function open(path: string, options: Ending): AsyncGenerator<RecordBatch, void, undefined> {
   if (path === STDIN) return fromBytes(endable(process.stdin, options.until), 'stdin', null, options);
   const format = formatOf(path);
   if (options.follow === true) {
@@ -45,13 +54,11 @@ export function openLive(path: string, options: LiveInputOptions = {}): AsyncGen
     }
     return fromBytes(followFile(path, options), path, format, options);
   }
-  if (format === 'csv' && options.until !== undefined) {
-    return extname(path) === '.gz' ? whole(path, options) : fromBytes(fileBytes(path), path, 'csv', options);
-  }
+  if (format === 'csv' && extname(path) !== '.gz') return fromBytes(fileBytes(path), path, 'csv', options);
   return whole(path, options);
 }
 
-async function* whole(path: string, options: LiveInputOptions): AsyncGenerator<RecordBatch, void, undefined> {
+async function* whole(path: string, options: Ending): AsyncGenerator<RecordBatch, void, undefined> {
   const { columns, schema, timeUnit, timeColumns, until } = options;
   for await (const batch of readBatches(path, {
     columns,
@@ -61,7 +68,7 @@ async function* whole(path: string, options: LiveInputOptions): AsyncGenerator<R
     batchRows: options.batchRows,
   })) {
     yield batch;
-    if (until?.aborted === true) return;
+    if (until.aborted) return;
   }
 }
 

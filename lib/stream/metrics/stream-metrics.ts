@@ -158,7 +158,11 @@ export class StreamMetrics {
   pushed(input: string, source: number, outcome: PushOutcome, last: Time | null = null): void {
     this.#input(input).add(outcome);
     this.#source(input, source).add(outcome);
-    if (last === null) return;
+    if (last !== null) this.arrived(last);
+  }
+
+  /** A left batch came whose last row is of this time: its waiting begins. Part of `pushed`. */
+  arrived(last: Time): void {
     const entry = { last, atMs: this.#clock() };
     let at = this.#waiting.length;
     while (at > 0 && this.#waiting[at - 1]!.last > last) at--;

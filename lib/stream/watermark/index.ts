@@ -1,5 +1,5 @@
 /** Watermarks: strategies for callers, clocks for the joins. */
-export { boundedDisorder, isWatermarkPlan, monotone, punctuated, wallClock } from './strategies.js';
+export { boundedDisorder, greatestTime, isWatermarkPlan, monotone, punctuated, wallClock } from './strategies.js';
 export type { WallClockOptions } from './strategies.js';
 export { type AheadOf, SourceClock, type SourceClockOptions } from './source-clock.js';
 export { InputClock, type InputClockOptions } from './input-clock.js';

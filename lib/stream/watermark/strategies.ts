@@ -98,19 +98,22 @@ export function punctuated(by: string | ((batch: RecordBatch) => Time | null)): 
   return {
     kind: 'punctuated',
     create: () => new Punctuated(),
-    punctuation: typeof by === 'function' ? by : (batch) => greatest(batch, by),
+    punctuation: typeof by === 'function' ? by : (batch) => greatestTime(batch, by),
   };
 }
 
-/** The greatest value of a time column: ns for temporal types. Reads raw values: apache-arrow's are rounded to ms. */
-function greatest(batch: RecordBatch, name: string): Time | null {
+/**
+ * The greatest value of a time column, null where it has none: ns for temporal types. Reads raw values: apache-arrow's
+ * are rounded to ms. O(rows).
+ */
+export function greatestTime(batch: RecordBatch, name: string): Time | null {
   const index = batch.schema.fields.findIndex((field) => field.name === name);
   const data = batch.data.children[index];
   if (index < 0 || data === undefined) {
-    fail('FS_ERR_COLUMN_MISSING', `punctuated: there is no column ${name}`, { column: name });
+    fail('FS_ERR_COLUMN_MISSING', `there is no column ${name} to take times from`, { column: name });
   }
   const time = timeTypeOf(data.type);
-  if (time === null) fail('FS_ERR_SCHEMA', `punctuated: column ${name} holds no times`, { column: name });
+  if (time === null) fail('FS_ERR_SCHEMA', `column ${name} holds no times`, { column: name });
   const scale = nsPerUnit(time.unit);
   const values = data.values as ArrayLike<bigint | number>;
   const paired = values instanceof Int32Array && is64Bit(data.type) ? int64Of(values) : values;

@@ -280,6 +280,9 @@ test('metrics are served while it runs', async () => {
   });
   expect(text).toContain('flowstate_stream_rows_total{input="left"} 2\n');
   expect(text).toMatch(/^flowstate_stream_emitted_rows_total 1$/m);
+  expect(text).toMatch(/^flowstate_stream_seal_delay_seconds_count 1$/m);
+  // The batch ends at 30, which is not out yet.
+  expect(text).toMatch(/^flowstate_stream_end_to_end_seconds_count 0$/m);
 });
 
 test('a reader that leaves ends the command quietly', async () => {

@@ -253,6 +253,18 @@ test('an abort, a close and a consumer that leaves end the connection', async ()
   expect(await ending).toEqual([]);
 });
 
+test('leaving a silent feed closes its connection', async () => {
+  server = await FeedServer.start('alpaca', () => undefined);
+  const feed = alpacaFeed({ key: 'k', secret: 's', url: server.url, trades: ['AAPL'] });
+  const iterator = feed.trades[Symbol.asyncIterator]();
+  const waiting = iterator.next();
+  const { socket } = await server.connected(1);
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  await iterator.return!();
+  expect((await waiting).done).toBe(true);
+  await closed;
+});
+
 test('mistakes in options are named', () => {
   const code = (code: string) => expect.objectContaining({ code }) as Error;
   expect(() => alpacaFeed({ key: 'k', secret: 's' })).toThrow(code('FS_ERR_ARG_RANGE'));

@@ -2,6 +2,7 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
 
 import { createError } from '../../../errors/from-native.js';
+import { stoppable } from '../../../internal/stoppable.js';
 import { BatchBuilder } from '../column-builder.js';
 import type { PlainRow } from '../types.js';
 
@@ -54,7 +55,11 @@ export class RowBuffer implements AsyncIterable<RecordBatch> {
     this.#wake = null;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<RecordBatch, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<RecordBatch, void, undefined> {
+    return stoppable(this.#batches(), () => this.end());
+  }
+
+  async *#batches(): AsyncGenerator<RecordBatch, void, undefined> {
     if (this.#taken) throw createError('FS_ERR_BUSY', 'a feed may be iterated once');
     this.#taken = true;
     try {

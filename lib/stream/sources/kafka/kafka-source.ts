@@ -10,6 +10,7 @@ import { RecordBatch, type Schema } from 'apache-arrow';
 
 import { FlowStateError } from '../../../errors/errors.js';
 import { createError } from '../../../errors/from-native.js';
+import { stoppable } from '../../../internal/stoppable.js';
 import {
   isRecord,
   rejectUnknown,
@@ -82,6 +83,9 @@ export class KafkaSource implements AsyncIterable<KafkaBatch> {
   #wake: (() => void) | null = null;
   #error: unknown = null;
   #closed = false;
+  #closing: Promise<void> | null = null;
+  /** Nobody reads on. */
+  #stopping = false;
   #started = false;
   readonly #next = new Map<number, bigint>();
   readonly #committed = new Map<number, bigint>();
@@ -131,7 +135,14 @@ export class KafkaSource implements AsyncIterable<KafkaBatch> {
     for (const [partition, offset] of risen) this.#committed.set(partition, offset);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<KafkaBatch, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<KafkaBatch, void, undefined> {
+    return stoppable(this.#batches(), () => {
+      this.#stopping = true;
+      this.#notify();
+    });
+  }
+
+  async *#batches(): AsyncGenerator<KafkaBatch, void, undefined> {
     if (this.#started) throw createError('FS_ERR_BUSY', 'a Kafka source may be iterated once');
     this.#started = true;
     const { signal } = this.#options;
@@ -147,7 +158,7 @@ export class KafkaSource implements AsyncIterable<KafkaBatch> {
           ready.taken();
         } else if (this.#error !== null) {
           throw this.#error;
-        } else if (this.#closed) {
+        } else if (this.#closed || this.#stopping) {
           return;
         } else {
           await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -160,8 +171,12 @@ export class KafkaSource implements AsyncIterable<KafkaBatch> {
   }
 
   /** Leaves the group. What was not committed is read again by whoever comes next. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#leave();
+    return this.#closing;
+  }
+
+  async #leave(): Promise<void> {
     this.#closed = true;
     for (const { taken } of this.#ready) taken();
     this.#ready = [];

@@ -5,6 +5,7 @@ import type { RecordBatch } from 'apache-arrow';
 
 import { fromCsvStream } from '../../../../lib/storage/live/csv-stream.js';
 import { followFile } from '../../../../lib/storage/live/follow-file.js';
+import { openLive } from '../../../../lib/storage/live/live-source.js';
 
 let dir: string;
 let path: string;
@@ -16,7 +17,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 async function* blocks(...texts: (string | number)[]): AsyncGenerator<Buffer> {
   for (const text of texts) {
-    if (typeof text === 'number') await new Promise((resolve) => setTimeout(resolve, text));
+    if (typeof text === 'number') await new Promise((resolve) => setTimeout(resolve, text).unref());
     else yield Buffer.from(text);
   }
 }
@@ -88,6 +89,15 @@ describe('followFile', () => {
   });
 });
 
+test('leaving a followed file ends the wait for more of it', async () => {
+  writeFileSync(path, 't\n1\n');
+  const source = openLive(path, { follow: true, pollMs: 60_000 });
+  expect((await source.next()).value!.numRows).toBe(1);
+  const waiting = source.next();
+  await source.return();
+  expect((await waiting).done).toBe(true);
+});
+
 describe('fromCsvStream', () => {
   test('lines and fields may be cut anywhere; only whole lines are rows', async () => {
     const source = blocks('t,sy', 'm\n1', ',a\n2,', '"b ""x', '""\n', ' y"\n3', ',c');
@@ -123,6 +133,14 @@ describe('fromCsvStream', () => {
     expect((await quiet.next()).value!.numRows).toBe(0);
     expect((await quiet.next()).value!.numRows).toBe(1);
     await expect(all(fromCsvStream(blocks(), { name: 'x' }))).rejects.toMatchObject({ code: 'FS_ERR_CORRUPT' });
+  });
+
+  test('a reader that leaves while the source is silent does not wait for it', async () => {
+    const source = fromCsvStream(blocks('t\n1\n', 2 ** 30), { name: 'x' });
+    for await (const batch of source) {
+      expect(batch.numRows).toBe(1);
+      break;
+    }
   });
 
   test('batches have at most so many rows', async () => {
