@@ -86,6 +86,7 @@ std::vector<JoinInput> script_of(Choices& pick, const StreamCase& random, Arena&
       if (late && low < INT64_MAX - 3) low += pick.below(3);
       message.watermark = low;
     }
+    message.is_followed = pick.one_in(3);
     script.push_back(std::move(message));
     left = 0;
     for (const auto& still : waiting) left += still.size();
@@ -109,6 +110,7 @@ std::string direct(const StreamCase& random, const std::vector<JoinInput>& scrip
   for (const JoinInput& message : script) {
     if (message.batch) engine.push(message.input, message.batch->batch, message.max_time);
     if (message.watermark) engine.advance(message.input, *message.watermark);
+    if (message.is_followed) continue;
     if (std::string found = emit(); !found.empty()) return found;
   }
   engine.end();
@@ -128,6 +130,7 @@ std::string through(Choices& pick, const StreamCase& random, const std::vector<J
       JoinInput own;
       own.input = message.input;
       own.watermark = message.watermark;
+      own.is_followed = message.is_followed;
       if (message.batch) own.batch = OwnedRows::copy(message.batch->batch);
       if (!pipeline.push(std::move(own))) break;
     }

@@ -229,7 +229,7 @@ JoinProcessor::JoinProcessor(StreamEngine engine, JoinProcessorOptions options)
 
 bool JoinProcessor::take(JoinInput&& message) {
   const EngineConfig& config = engine_.config();
-  bool may_finish = message.watermark.has_value() || message.ends;
+  owes_ |= message.watermark.has_value() || message.ends;
   if (message.batch) {
     const PushReport report = engine_.push(message.input, message.batch->batch, message.max_time);
     message.batch.reset();  // the engine has its own copy: what kept the memory is not needed any longer
@@ -239,12 +239,17 @@ bool JoinProcessor::take(JoinInput&& message) {
       options_.on_late(message.input, engine_.take_late(message.input));
     }
     // Right rows in time change nothing that is final before their watermark moves.
-    may_finish |= input == 0 || report.late > 0;
+    owes_ |= input == 0 || report.late > 0;
   }
   if (message.watermark) engine_.advance(message.input, *message.watermark);
   if (message.ends) engine_.end();
-  if (!may_finish) counters_->set_state(engine_);
-  return may_finish;
+  const bool emits = owes_ && !message.is_followed;
+  if (emits) {
+    owes_ = false;
+  } else {
+    counters_->set_state(engine_);
+  }
+  return emits;
 }
 
 void JoinProcessor::note(const EngineOutput& output) noexcept {

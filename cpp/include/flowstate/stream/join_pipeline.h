@@ -12,8 +12,8 @@
 // OVERFLOW, BACKPRESSURE at the cap of its state, a batch of the wrong shape) ends the stream: rows that were final
 // before it come out, then pop() gives kError; rows that still waited for a watermark are lost.
 //
-// Rows, their order and their ids are those of the engine called with the same messages, emitting after each (with
-// revisions: in calls of emit_rows). Batches are cut by the coalescer alone.
+// Rows, their order and their ids are those of the engine called with the same messages, emitting after each
+// that is not followed (with revisions: in calls of emit_rows). Batches are cut by the coalescer alone.
 #pragma once
 
 #include <algorithm>
@@ -50,6 +50,9 @@ struct JoinInput {
   std::optional<std::int64_t> max_time;   // as StreamEngine::push
   std::optional<std::int64_t> watermark;  // engine time
   bool ends = false;                      // as StreamEngine::end: later rows are late. shutdown() implies it.
+  // Another message comes at once: what this one makes final comes out with that one's. Spares a call of the engine
+  // that would give a few rows, where one step is a message per input.
+  bool is_followed = false;
 
   static JoinInput rows(int input, OwnedRows rows, std::optional<std::int64_t> watermark = std::nullopt);
   static JoinInput advance(int input, std::int64_t watermark);
@@ -125,7 +128,7 @@ class JoinProcessor {
   std::shared_ptr<const JoinCounters> counters() const noexcept { return counters_; }
 
  private:
-  // Whether something may have become final.
+  // Whether rows are to be emitted.
   bool take(JoinInput&& message);
   void note(const EngineOutput& output) noexcept;
 
@@ -144,6 +147,7 @@ class JoinProcessor {
   JoinProcessorOptions options_;
   std::shared_ptr<const JoinShape> shape_;
   std::shared_ptr<JoinCounters> counters_;
+  bool owes_ = false;  // something may have become final since the last emit
 };
 
 using JoinPipeline = Pipeline<JoinInput, JoinBatch, JoinProcessor>;
