@@ -230,7 +230,7 @@ ErrorCode code_of(const JoinPipeline& pipeline) {
 }  // namespace
 
 TEST_CASE("rows through the pipeline are the engine's and the batch join's, in any pieces") {
-  const std::uint64_t cases = setting("FS_TEST_CASES", 1500);
+  const std::uint64_t cases = setting("FS_TEST_CASES", 150);
   const std::uint64_t first = setting("FS_TEST_SEED", 1);
   std::uint64_t rows = 0;
   for (std::uint64_t seed = first; seed < first + cases; ++seed) {
@@ -271,7 +271,7 @@ TEST_CASE("rows through the pipeline are the engine's and the batch join's, in a
 }
 
 TEST_CASE("revisions come through in the engine's order") {
-  const std::uint64_t cases = setting("FS_TEST_CASES", 1500) / 2;
+  const std::uint64_t cases = setting("FS_TEST_CASES", 150) / 2;
   const std::uint64_t first = setting("FS_TEST_SEED", 1);
   std::uint64_t retractions = 0;
   for (std::uint64_t seed = first; seed < first + cases; ++seed) {
@@ -297,19 +297,20 @@ TEST_CASE("revisions come through in the engine's order") {
 }
 
 TEST_CASE("short outputs are joined into one batch without loss") {
-  // One row an output, thousands of them: the copying together, all the way.
+  // One row an output, hundreds of them: the copying together, all the way.
+  constexpr std::int64_t kRows = 300;
   for (const std::size_t target : {1, 31, 63, 64, 65, 1000, 100'000}) {
     JoinPipeline pipeline(JoinProcessor(plain_config()), options(4, 4, target));
     std::thread producer([&] {
-      for (std::int64_t i = 0; i < 3000; ++i) {
+      for (std::int64_t i = 0; i < kRows; ++i) {
         pipeline.push(JoinInput::rows(1, rows_at(1, i, 1), i + 1));
         pipeline.push(JoinInput::rows(0, rows_at(0, i, 1), i + 1));
       }
       pipeline.shutdown();
     });
-    CHECK(drain(pipeline, PipelinePop::kEnd) == 3000);
+    CHECK(drain(pipeline, PipelinePop::kEnd) == kRows);
     producer.join();
-    CHECK(pipeline.stats().batches_out == (3000 + target - 1) / target);
+    CHECK(pipeline.stats().batches_out == (std::size_t{kRows} + target - 1) / target);
   }
 }
 
