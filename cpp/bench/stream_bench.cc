@@ -2,7 +2,10 @@
 // push right, advance, emit), state, and cost and memory over a long stream. Every configuration's answer is held to
 // asof::join over the same rows first.
 //
-//   stream_bench [--rows N] [--long N [--jitter NS]] [--quick]
+// --pipeline: the same through the join on its own thread (join_pipeline.h), beside the engine called directly; the
+// consumer makes columns of every batch.
+//
+//   stream_bench [--rows N] [--long N [--jitter NS]] [--pipeline] [--quick]
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -11,9 +14,11 @@
 #include <numeric>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "flowstate/asof/join.h"
+#include "flowstate/stream/join_pipeline.h"
 #include "flowstate/stream/streaming_join.h"
 #include "flowstate/thread_pool.h"
 
@@ -22,9 +27,9 @@ using namespace flowstate;
 namespace {
 
 // CPU time of this thread: what other processes of the machine do does not count.
-double now_us() {
+double now_us(clockid_t clock = CLOCK_THREAD_CPUTIME_ID) {
   timespec at{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+  clock_gettime(clock, &at);
   return static_cast<double>(at.tv_sec) * 1e6 + static_cast<double>(at.tv_nsec) / 1e3;
 }
 
@@ -123,6 +128,15 @@ struct Run {
   std::vector<double> right;  // NaN bits where nothing matched
 };
 
+void keep_rows(const stream::EngineOutput& out, Run& run) {
+  for (std::int64_t i = 0; i < out.rows; ++i) {
+    run.left.push_back(out.left[0].values.as<double>()[i]);
+    const auto& column = out.streams[0].columns[0];
+    const bool null = !column.validity.empty() && ((column.validity.data()[i / 8] >> (i % 8)) & 1) == 0;
+    run.right.push_back(null ? -1.0 : column.values.as<double>()[i]);
+  }
+}
+
 Run play(const Side& l, const Side& r, stream::EngineConfig config, bool strings, std::int64_t step,
          bool keep) {
   const std::size_t columns = config.left_columns.size();
@@ -132,13 +146,7 @@ Run play(const Side& l, const Side& r, stream::EngineConfig config, bool strings
   run.steps.reserve(static_cast<std::size_t>(rows / step) + 2);
   const auto take = [&](stream::EngineOutput&& out) {
     run.rows += out.rows;
-    if (!keep) return;
-    for (std::int64_t i = 0; i < out.rows; ++i) {
-      run.left.push_back(out.left[0].values.as<double>()[i]);
-      const auto& column = out.streams[0].columns[0];
-      const bool null = !column.validity.empty() && ((column.validity.data()[i / 8] >> (i % 8)) & 1) == 0;
-      run.right.push_back(null ? -1.0 : column.values.as<double>()[i]);
-    }
+    if (keep) keep_rows(out, run);
   };
   const double start = now_us();
   for (std::int64_t from = 0; from < rows; from += step) {
@@ -161,6 +169,39 @@ Run play(const Side& l, const Side& r, stream::EngineConfig config, bool strings
   take(engine.emit(INT32_MAX));
   run.us = now_us() - start;
   std::sort(run.steps.begin(), run.steps.end());
+  return run;
+}
+
+// Through the pipeline: a thread pushes, this one makes columns. `copies`: the producer's memory is copied, else it is
+// known to stay.
+Run play_pipeline(const Side& l, const Side& r, stream::EngineConfig config, bool strings, std::int64_t step,
+                  bool copies, bool keep) {
+  const std::size_t columns = config.left_columns.size();
+  stream::JoinPipeline pipeline(stream::JoinProcessor(std::move(config)), {});
+  Run run;
+  std::thread producer([&] {
+    const auto owned = [&](const stream::EngineBatch& batch) {
+      return copies ? stream::OwnedRows::copy(batch) : stream::OwnedRows{batch, nullptr};
+    };
+    for (std::int64_t from = 0; from < l.rows(); from += step) {
+      const std::int64_t count = std::min(step, l.rows() - from);
+      const auto next = static_cast<std::size_t>(from + count);
+      auto right = stream::JoinInput::rows(1, owned(r.batch(strings, from, count, columns)), r.low[next]);
+      right.is_followed = true;
+      pipeline.push(std::move(right));
+      pipeline.push(stream::JoinInput::rows(0, owned(l.batch(strings, from, count, columns)), l.low[next]));
+    }
+    pipeline.shutdown();
+  });
+  stream::JoinBatch batch;
+  stream::PipelinePop status;
+  while ((status = pipeline.pop(batch)) == stream::PipelinePop::kBatch) {
+    const stream::EngineOutput out = batch.take();
+    run.rows += out.rows;
+    if (keep) keep_rows(out, run);
+  }
+  producer.join();
+  if (status != stream::PipelinePop::kEnd) run.rows = -1;
   return run;
 }
 
@@ -272,19 +313,68 @@ void long_run(std::int64_t total, int symbols, std::int64_t jitter) {
   }
 }
 
+// Wall time and the whole process's CPU time, least of five runs each, contenders in turn.
+int pipeline_runs(std::int64_t rows) {
+  std::printf("%lld left and right rows, 1000 symbols; M left rows/s by wall time, CPU ns per left row\n",
+              static_cast<long long>(rows));
+  struct Time {
+    double wall = 1e18;
+    double cpu = 1e18;
+  };
+  for (const bool strings : {false, true}) {
+    const std::size_t columns = strings ? 4 : 1;
+    const Side l = make_side(rows, 1000, 0, columns, 1);
+    const Side r = make_side(rows, 1000, 0, columns, 2);
+    const stream::EngineConfig config = config_of(columns, asof::Direction::kBackward, true);
+    for (const std::int64_t step : {100, 1000, 10000}) {
+      Time times[3];
+      const auto contender = [&](int which, bool keep) {
+        return which == 0 ? play(l, r, config, strings, step, keep)
+                          : play_pipeline(l, r, config, strings, step, which == 2, keep);
+      };
+      for (int which = 0; which < 3; ++which) {
+        if (same_as_batch(l, r, contender(which, true), asof::Direction::kBackward, strings)) continue;
+        std::printf("WRONG: contender %d differs from the batch join\n", which);
+        return 1;
+      }
+      for (int again = 0; again < 5; ++again) {
+        for (int which = 0; which < 3; ++which) {
+          const double wall = now_us(CLOCK_MONOTONIC);
+          const double cpu = now_us(CLOCK_PROCESS_CPUTIME_ID);
+          contender(which, false);
+          times[which].wall = std::min(times[which].wall, now_us(CLOCK_MONOTONIC) - wall);
+          times[which].cpu = std::min(times[which].cpu, now_us(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+        }
+      }
+      const auto rate = [&](int which) { return static_cast<double>(rows) / times[which].wall; };
+      const auto cost = [&](int which) { return times[which].cpu * 1000 / static_cast<double>(rows); };
+      std::printf(
+          "step %5lld  %zu col %-6s  engine %6.2f M/s %6.1f ns   pipeline %6.2f M/s %6.1f ns   with copies "
+          "%6.2f "
+          "M/s %6.1f ns   pipeline / engine %.2f, %.2f\n",
+          static_cast<long long>(step), columns, strings ? "string" : "int", rate(0), cost(0), rate(1),
+          cost(1), rate(2), cost(2), rate(1) / rate(0), rate(2) / rate(0));
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::int64_t rows = 1'000'000;
   std::int64_t total = 0;
   bool quick = false;
+  bool pipeline = false;
   std::int64_t jitter_ns = 0;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--rows") == 0 && i + 1 < argc) rows = std::atoll(argv[++i]);
     if (std::strcmp(argv[i], "--long") == 0 && i + 1 < argc) total = std::atoll(argv[++i]);
     if (std::strcmp(argv[i], "--jitter") == 0 && i + 1 < argc) jitter_ns = std::atoll(argv[++i]);
     if (std::strcmp(argv[i], "--quick") == 0) quick = true;
+    if (std::strcmp(argv[i], "--pipeline") == 0) pipeline = true;
   }
+  if (pipeline) return pipeline_runs(rows);
   if (total > 0) {
     long_run(total, 1000, jitter_ns);
     return 0;
