@@ -3,7 +3,14 @@ import { type RecordBatch, type Schema, Table } from 'apache-arrow';
 
 import { FlowStateError } from '../errors/errors.js';
 import { createError, fromNative } from '../errors/from-native.js';
-import { type LateOutput, NativeLateReason, type PushReport, type StreamEngine } from './engine/types.js';
+import {
+  type EngineBatch,
+  type LateOutput,
+  NativeLateReason,
+  type PushReport,
+  type StreamEngine,
+} from './engine/types.js';
+import { NativeLatePolicy } from '../internal/native-stream.js';
 import { fail, rangeError, rejectUnknown, requireInteger, requireRecord } from '../internal/validate.js';
 import type { ParsedJoin } from '../join/parse-options.js';
 import { type JoinStats, toJoinStats } from '../join/stats.js';
@@ -22,6 +29,7 @@ import {
   type StreamingPlan,
 } from './streaming-plan.js';
 import { JoinWatermarks } from './join-watermarks.js';
+import { storedValues, sweepStored } from './sweep.js';
 import type { JsonValue, SourceClock } from './watermark/index.js';
 
 /** Which of an input's sources rows or promises belong to. */
@@ -61,6 +69,8 @@ export interface InputCounters {
   readonly nullKey: number;
   /** Rows held. */
   readonly stateRows: number;
+  /** Dictionary values and nested rows kept for them, those included that no row uses any more. */
+  readonly storedValues: number;
   /** As `advanceWatermark` takes it; null before the first. */
   readonly watermark: bigint | number | null;
 }
@@ -111,8 +121,8 @@ export class StreamingCore {
   #streaming = false;
   /** Sources of the stream: each holds its input back from the beginning on. */
   #feeds: readonly { readonly input: number; readonly source: number }[] = [];
-  /** Of the side output: rows that a snapshot had to look at before they were taken. */
-  #late: WaitingLate[] = [];
+  /** Of the side output: rows that a snapshot or a sweep had to look at before they were taken. */
+  #late: readonly WaitingLate[] = [];
 
   constructor(parse: Parse, settings: StreamingSettings, schemas: readonly (Schema | null)[]) {
     this.#parse = parse;
@@ -308,7 +318,7 @@ export class StreamingCore {
         'late rows have changed emitted ones: emit() their revisions, then take a snapshot',
       );
     }
-    this.#late.push(...call(() => engine.takeLate()));
+    this.#late = [...this.#late, ...call(() => engine.takeLate())];
     return call(() =>
       writeSnapshot(plan, this.settings, engine, this.#late, {
         watermarks: watermarks.snapshot(),
@@ -356,6 +366,7 @@ export class StreamingCore {
       {
         ...(counters?.inputs[i] ?? none),
         stateRows: running?.engine.stateRows(i) ?? 0,
+        storedValues: running === null ? 0 : storedValues(running.plan, i),
         watermark: this.watermark(i),
       },
     ]);
@@ -404,11 +415,11 @@ export class StreamingCore {
 
   #pushRows(running: Running, input: number, source: number, rows: Rows, position: JsonValue | undefined): void {
     const { plan, engine, watermarks } = running;
-    const { length, columns } = rows;
+    const { length } = rows;
     const inputPlan = plan.inputs[input]!;
     const maxTime = watermarks.maxTime(input, source);
     const mark = watermarks.punctuation(input, rows);
-    const batch = encodeRows(inputPlan, length, (position) => columns[position]!, source);
+    const batch = this.#encode(running, input, rows, source);
     let report: PushReport;
     try {
       report = engine.push(input, batch, maxTime);
@@ -427,6 +438,23 @@ export class StreamingCore {
     this.#sync(running);
   }
 
+  /** Where a dictionary is full, once more after all that no row uses has been let go. */
+  #encode({ plan, engine }: Running, input: number, { length, columns }: Rows, source: number): EngineBatch {
+    const encode = (): EngineBatch => encodeRows(plan.inputs[input]!, length, (position) => columns[position]!, source);
+    try {
+      return encode();
+    } catch (error) {
+      if (this.#revising || !(error instanceof FlowStateError) || error.code !== 'FS_ERR_LENGTH') throw error;
+    }
+    this.#late = call(() => sweepStored(plan, engine, this.#late, true));
+    return encode();
+  }
+
+  /** Revisions wait, and name rows that are in no export. */
+  get #revising(): boolean {
+    return this.#unsent && this.settings.late.includes(NativeLatePolicy.revise);
+  }
+
   #meet(): void {
     for (const { input, source } of this.#feeds) this.#running?.watermarks.source(input, source);
   }
@@ -441,6 +469,7 @@ export class StreamingCore {
     if (output.rows < maxRows) this.#unsent = false;
     const batch = decodeOutput(plan.output, output);
     if (!this.#positions.isEmpty) this.#settle({ plan, engine });
+    if (!this.#revising) this.#late = call(() => sweepStored(plan, engine, this.#late));
     return batch;
   }
 
