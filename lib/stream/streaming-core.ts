@@ -29,6 +29,8 @@ import {
   type StreamingPlan,
 } from './streaming-plan.js';
 import { JoinWatermarks } from './join-watermarks.js';
+import { JoinMetrics } from './join-metrics.js';
+import type { StreamMetrics } from './metrics/index.js';
 import { storedValues, sweepStored } from './sweep.js';
 import type { JsonValue, SourceClock } from './watermark/index.js';
 
@@ -88,6 +90,7 @@ export interface StreamingCounters {
 }
 
 interface Waiting {
+  readonly atMs: number;
   readonly input: number;
   readonly source: number;
   readonly position: JsonValue | undefined;
@@ -110,6 +113,7 @@ export class StreamingCore {
   readonly #positions: PositionTracker;
   readonly #parse: Parse;
   readonly #schemas: readonly InputSchema[];
+  readonly #metrics: JoinMetrics;
   #running: Running | null = null;
   /** Batches that wait for the other inputs' schemas. */
   #waiting: Waiting[] = [];
@@ -128,6 +132,7 @@ export class StreamingCore {
     this.#parse = parse;
     this.settings = settings;
     this.#positions = new PositionTracker(settings.names);
+    this.#metrics = new JoinMetrics(settings, () => this.#running);
     this.#schemas = settings.names.map((name, i) => new InputSchema(name, schemas[i] ?? null));
     // Options are checked now where that needs no schema; what depends on column types, when they are known.
     const none = emptyTable({ fields: [], metadata: new Map() });
@@ -164,11 +169,11 @@ export class StreamingCore {
         throw error;
       }
       if (this.#running === null) {
-        this.#waiting.push({ input, source, position, rows: copyRows(rows, schema.where) });
+        this.#waiting.push({ input, source, position, rows: copyRows(rows, schema.where), atMs: this.nowMs });
         return this.hasRoom();
       }
     }
-    this.#pushRows(this.#running, input, source, rows, position);
+    this.#pushRows(this.#running, { input, source, rows, position, atMs: this.nowMs });
     return this.hasRoom();
   }
 
@@ -229,6 +234,7 @@ export class StreamingCore {
     this.#unsent = false;
     this.#late = [];
     this.#positions.clear();
+    this.#metrics.reset(null);
     if (this.#running === null) return;
     const { plan, engine } = this.#running;
     engine.reset();
@@ -242,6 +248,10 @@ export class StreamingCore {
     this.#state = 'closed';
     this.#running = null;
     this.#waiting = [];
+  }
+
+  get metrics(): StreamMetrics {
+    return this.#metrics.metrics;
   }
 
   get positions(): SourcePositions {
@@ -344,6 +354,7 @@ export class StreamingCore {
     watermarks.restore(snapshot.state.watermarks);
     this.#schemas.forEach((schema, i) => (schema.schema ??= tables[i]!.schema));
     this.#running = { plan, engine, engineName: name, watermarks };
+    this.#metrics.reset(engine);
     this.#late = late;
     this.#positions.restore(snapshot.state.positions);
     this.#waiting = [];
@@ -406,14 +417,12 @@ export class StreamingCore {
     const promises = this.#promises;
     this.#waiting = [];
     this.#promises = [];
-    for (const { input, source, rows, position } of waiting) {
-      this.#pushRows(this.#running, input, source, rows, position);
-    }
+    for (const batch of waiting) this.#pushRows(this.#running, batch);
     for (const { input, time, source } of promises) watermarks.advance(input, time, source, false);
     this.#sync(this.#running);
   }
 
-  #pushRows(running: Running, input: number, source: number, rows: Rows, position: JsonValue | undefined): void {
+  #pushRows(running: Running, { input, source, rows, position, atMs }: Waiting): void {
     const { plan, engine, watermarks } = running;
     const { length } = rows;
     const inputPlan = plan.inputs[input]!;
@@ -431,6 +440,7 @@ export class StreamingCore {
     }
     if (report.late > 0) this.#unsent = true;
     watermarks.observe(input, source, length, mark, report);
+    this.#metrics.pushed(running, input, source, length, report, atMs);
     if (position !== undefined) {
       const { maxTime: newest } = report;
       this.#positions.read(input, source, position, newest === null ? null : fromEngineTime(newest, inputPlan));
@@ -464,10 +474,12 @@ export class StreamingCore {
     watermarks.forEachRisen((input, time) => call(() => engine.advance(input, time)));
   }
 
-  #emit({ plan, engine }: Pick<Running, 'plan' | 'engine'>, maxRows: number): RecordBatch {
+  #emit(running: Running, maxRows: number): RecordBatch {
+    const { plan, engine } = running;
     const output = call(() => engine.emit(maxRows));
     if (output.rows < maxRows) this.#unsent = false;
     const batch = decodeOutput(plan.output, output);
+    this.#metrics.emitted(running, output, batch.data.children[plan.inputs[0]!.time]!);
     if (!this.#positions.isEmpty) this.#settle({ plan, engine });
     if (!this.#revising) this.#late = call(() => sweepStored(plan, engine, this.#late));
     return batch;
