@@ -20,6 +20,12 @@ import {
   type Time,
 } from './watermark/index.js';
 
+export interface SourceProgress {
+  readonly id: number;
+  readonly time: Time | null;
+  readonly idle: boolean;
+}
+
 export class JoinWatermarks {
   readonly #inputs: readonly InputPlan[];
   readonly #settings: StreamingSettings;
@@ -112,6 +118,18 @@ export class JoinWatermarks {
   /** As callers count; null before the first promise. */
   given(input: number): Time | null {
     return this.#given[input] ?? null;
+  }
+
+  /** Where an input and its sources stand, for metrics: changes nothing that the engine knows. */
+  progress(input: number): { time: Time | null; idle: boolean; sources: readonly SourceProgress[] } {
+    const clock = this.#clock.inputs[input]!;
+    const nowMs = this.#now();
+    const sources = [...clock.sources].map(([id, source]) => ({
+      id,
+      time: source.current(nowMs),
+      idle: source.isIdle(nowMs),
+    }));
+    return { time: this.given(input), idle: clock.isIdle(nowMs), sources };
   }
 
   nextChangeMs(): number | null {

@@ -4,6 +4,7 @@ import type { RecordBatch, Table } from 'apache-arrow';
 import { fail, rangeError, rejectUnknown, requireName, requireOneOf, requireRecord } from '../internal/validate.js';
 import { parseAlignStreams } from '../join/parse-options.js';
 import type { LiveSource, LiveStreamOptions } from './live-stream.js';
+import type { StreamMetrics } from './metrics/index.js';
 import type { SourcePositions } from './positions.js';
 import { LIVE_KEYS, parseLive, requireSchema } from './parse-streaming.js';
 import {
@@ -139,6 +140,14 @@ export class StreamingAligner<Name extends string = string> {
    */
   restore(blob: Uint8Array): void {
     this.#core.restore(blob);
+  }
+
+  /**
+   * What the join is doing, since it began, was reset or restored: rows by input and source, lag of the watermarks,
+   * state, how long rows wait. `toJSON()` and `toPrometheus()` read it as it is then. One object for the join's life.
+   */
+  get metrics(): StreamMetrics {
+    return this.#core.metrics;
   }
 
   get counters(): StreamingCounters {

@@ -3,7 +3,14 @@ import { type RecordBatch, type Schema, Table } from 'apache-arrow';
 
 import { FlowStateError } from '../errors/errors.js';
 import { createError, fromNative } from '../errors/from-native.js';
-import { type LateOutput, NativeLateReason, type PushReport, type StreamEngine } from './engine/types.js';
+import {
+  type EngineBatch,
+  type LateOutput,
+  NativeLateReason,
+  type PushReport,
+  type StreamEngine,
+} from './engine/types.js';
+import { NativeLatePolicy } from '../internal/native-stream.js';
 import { fail, rangeError, rejectUnknown, requireInteger, requireRecord } from '../internal/validate.js';
 import type { ParsedJoin } from '../join/parse-options.js';
 import { type JoinStats, toJoinStats } from '../join/stats.js';
@@ -22,6 +29,9 @@ import {
   type StreamingPlan,
 } from './streaming-plan.js';
 import { JoinWatermarks } from './join-watermarks.js';
+import { JoinMetrics } from './join-metrics.js';
+import type { StreamMetrics } from './metrics/index.js';
+import { storedValues, sweepStored } from './sweep.js';
 import type { JsonValue, SourceClock } from './watermark/index.js';
 
 /** Which of an input's sources rows or promises belong to. */
@@ -61,6 +71,8 @@ export interface InputCounters {
   readonly nullKey: number;
   /** Rows held. */
   readonly stateRows: number;
+  /** Dictionary values and nested rows kept for them, those included that no row uses any more. */
+  readonly storedValues: number;
   /** As `advanceWatermark` takes it; null before the first. */
   readonly watermark: bigint | number | null;
 }
@@ -78,6 +90,7 @@ export interface StreamingCounters {
 }
 
 interface Waiting {
+  readonly atMs: number;
   readonly input: number;
   readonly source: number;
   readonly position: JsonValue | undefined;
@@ -100,6 +113,7 @@ export class StreamingCore {
   readonly #positions: PositionTracker;
   readonly #parse: Parse;
   readonly #schemas: readonly InputSchema[];
+  readonly #metrics: JoinMetrics;
   #running: Running | null = null;
   /** Batches that wait for the other inputs' schemas. */
   #waiting: Waiting[] = [];
@@ -111,13 +125,14 @@ export class StreamingCore {
   #streaming = false;
   /** Sources of the stream: each holds its input back from the beginning on. */
   #feeds: readonly { readonly input: number; readonly source: number }[] = [];
-  /** Of the side output: rows that a snapshot had to look at before they were taken. */
-  #late: WaitingLate[] = [];
+  /** Of the side output: rows that a snapshot or a sweep had to look at before they were taken. */
+  #late: readonly WaitingLate[] = [];
 
   constructor(parse: Parse, settings: StreamingSettings, schemas: readonly (Schema | null)[]) {
     this.#parse = parse;
     this.settings = settings;
     this.#positions = new PositionTracker(settings.names);
+    this.#metrics = new JoinMetrics(settings, () => this.#running);
     this.#schemas = settings.names.map((name, i) => new InputSchema(name, schemas[i] ?? null));
     // Options are checked now where that needs no schema; what depends on column types, when they are known.
     const none = emptyTable({ fields: [], metadata: new Map() });
@@ -154,11 +169,11 @@ export class StreamingCore {
         throw error;
       }
       if (this.#running === null) {
-        this.#waiting.push({ input, source, position, rows: copyRows(rows, schema.where) });
+        this.#waiting.push({ input, source, position, rows: copyRows(rows, schema.where), atMs: this.nowMs });
         return this.hasRoom();
       }
     }
-    this.#pushRows(this.#running, input, source, rows, position);
+    this.#pushRows(this.#running, { input, source, rows, position, atMs: this.nowMs });
     return this.hasRoom();
   }
 
@@ -219,6 +234,7 @@ export class StreamingCore {
     this.#unsent = false;
     this.#late = [];
     this.#positions.clear();
+    this.#metrics.reset(null);
     if (this.#running === null) return;
     const { plan, engine } = this.#running;
     engine.reset();
@@ -232,6 +248,10 @@ export class StreamingCore {
     this.#state = 'closed';
     this.#running = null;
     this.#waiting = [];
+  }
+
+  get metrics(): StreamMetrics {
+    return this.#metrics.metrics;
   }
 
   get positions(): SourcePositions {
@@ -308,7 +328,7 @@ export class StreamingCore {
         'late rows have changed emitted ones: emit() their revisions, then take a snapshot',
       );
     }
-    this.#late.push(...call(() => engine.takeLate()));
+    this.#late = [...this.#late, ...call(() => engine.takeLate())];
     return call(() =>
       writeSnapshot(plan, this.settings, engine, this.#late, {
         watermarks: watermarks.snapshot(),
@@ -334,6 +354,7 @@ export class StreamingCore {
     watermarks.restore(snapshot.state.watermarks);
     this.#schemas.forEach((schema, i) => (schema.schema ??= tables[i]!.schema));
     this.#running = { plan, engine, engineName: name, watermarks };
+    this.#metrics.reset(engine);
     this.#late = late;
     this.#positions.restore(snapshot.state.positions);
     this.#waiting = [];
@@ -356,6 +377,7 @@ export class StreamingCore {
       {
         ...(counters?.inputs[i] ?? none),
         stateRows: running?.engine.stateRows(i) ?? 0,
+        storedValues: running === null ? 0 : storedValues(running.plan, i),
         watermark: this.watermark(i),
       },
     ]);
@@ -395,20 +417,18 @@ export class StreamingCore {
     const promises = this.#promises;
     this.#waiting = [];
     this.#promises = [];
-    for (const { input, source, rows, position } of waiting) {
-      this.#pushRows(this.#running, input, source, rows, position);
-    }
+    for (const batch of waiting) this.#pushRows(this.#running, batch);
     for (const { input, time, source } of promises) watermarks.advance(input, time, source, false);
     this.#sync(this.#running);
   }
 
-  #pushRows(running: Running, input: number, source: number, rows: Rows, position: JsonValue | undefined): void {
+  #pushRows(running: Running, { input, source, rows, position, atMs }: Waiting): void {
     const { plan, engine, watermarks } = running;
-    const { length, columns } = rows;
+    const { length } = rows;
     const inputPlan = plan.inputs[input]!;
     const maxTime = watermarks.maxTime(input, source);
     const mark = watermarks.punctuation(input, rows);
-    const batch = encodeRows(inputPlan, length, (position) => columns[position]!, source);
+    const batch = this.#encode(running, input, rows, source);
     let report: PushReport;
     try {
       report = engine.push(input, batch, maxTime);
@@ -420,11 +440,29 @@ export class StreamingCore {
     }
     if (report.late > 0) this.#unsent = true;
     watermarks.observe(input, source, length, mark, report);
+    this.#metrics.pushed(running, input, source, length, report, atMs);
     if (position !== undefined) {
       const { maxTime: newest } = report;
       this.#positions.read(input, source, position, newest === null ? null : fromEngineTime(newest, inputPlan));
     }
     this.#sync(running);
+  }
+
+  /** Where a dictionary is full, once more after all that no row uses has been let go. */
+  #encode({ plan, engine }: Running, input: number, { length, columns }: Rows, source: number): EngineBatch {
+    const encode = (): EngineBatch => encodeRows(plan.inputs[input]!, length, (position) => columns[position]!, source);
+    try {
+      return encode();
+    } catch (error) {
+      if (this.#revising || !(error instanceof FlowStateError) || error.code !== 'FS_ERR_LENGTH') throw error;
+    }
+    this.#late = call(() => sweepStored(plan, engine, this.#late, true));
+    return encode();
+  }
+
+  /** Revisions wait, and name rows that are in no export. */
+  get #revising(): boolean {
+    return this.#unsent && this.settings.late.includes(NativeLatePolicy.revise);
   }
 
   #meet(): void {
@@ -436,11 +474,14 @@ export class StreamingCore {
     watermarks.forEachRisen((input, time) => call(() => engine.advance(input, time)));
   }
 
-  #emit({ plan, engine }: Pick<Running, 'plan' | 'engine'>, maxRows: number): RecordBatch {
+  #emit(running: Running, maxRows: number): RecordBatch {
+    const { plan, engine } = running;
     const output = call(() => engine.emit(maxRows));
     if (output.rows < maxRows) this.#unsent = false;
     const batch = decodeOutput(plan.output, output);
+    this.#metrics.emitted(running, output, batch.data.children[plan.inputs[0]!.time]!);
     if (!this.#positions.isEmpty) this.#settle({ plan, engine });
+    if (!this.#revising) this.#late = call(() => sweepStored(plan, engine, this.#late));
     return batch;
   }
 

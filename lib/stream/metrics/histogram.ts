@@ -1,6 +1,7 @@
 /** Distributions of times, as the metrics need them. */
+import { HdrHistogram } from '../hdr-histogram.js';
 
-/** What the metrics record into; `HdrHistogram` has this shape too. Values are whole nanoseconds. */
+/** What the metrics record into. Values are nanoseconds. */
 export interface Histogram {
   record(value: number): void;
   /** `p` from 0 to 100. 0 where nothing was recorded. */
@@ -60,4 +61,34 @@ function bucketOf(value: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** An `HdrHistogram` of times: percentiles are at most 0.8 % above the value they stand for. 58 KB. */
+export class HdrTimes implements Histogram {
+  readonly #times = new HdrHistogram();
+
+  /** Negative and unordered values count as 0, parts of a nanosecond are rounded. */
+  record(value: number): void {
+    this.#times.record(value > 0 ? Math.min(Math.round(value), Number.MAX_SAFE_INTEGER) : 0);
+  }
+
+  percentile(p: number): number {
+    return Number(this.#times.percentile(p));
+  }
+
+  get count(): number {
+    return Number(this.#times.count);
+  }
+
+  get min(): number {
+    return Number(this.#times.min);
+  }
+
+  get max(): number {
+    return Number(this.#times.max);
+  }
+
+  get mean(): number {
+    return this.#times.mean;
+  }
 }

@@ -3,6 +3,7 @@
  * reading it costs nothing while rows flow. As an object for programs, as Prometheus text for scrapers.
  */
 import { rangeError } from '../../internal/validate.js';
+import { INT64_MAX } from '../../schema/duration.js';
 import { msToNs, type Time } from '../watermark/time-math.js';
 import { BucketHistogram, type Histogram } from './histogram.js';
 import { isLabelName, isMetricName, type Labels, PrometheusText } from './prometheus.js';
@@ -95,7 +96,8 @@ class Progress {
 
   report(nowMs: number): SourceMetrics {
     const { rows, late, tooFarAhead, dropped, watermark, idle } = this;
-    const lag = typeof watermark === 'bigint' ? Number(msToNs(nowMs) - watermark) : null;
+    // At the end of time nothing lags: the input has ended.
+    const lag = typeof watermark === 'bigint' && watermark < INT64_MAX ? Number(msToNs(nowMs) - watermark) : null;
     return { rows, late, tooFarAhead, dropped, watermark, watermarkLagNs: lag, idle };
   }
 }
@@ -110,8 +112,10 @@ export interface StreamMetricsOptions {
   readonly clock?: () => number;
   /** Makes the histograms. Default: exponential buckets, percentiles at most 9 % high. */
   readonly histogram?: () => Histogram;
-  /** Whether bigint times are epoch nanoseconds, so that lag means something. Default true. */
-  readonly temporal?: boolean;
+  /** Whether bigint times are epoch nanoseconds, so that lag means something; asked at each report. Default true. */
+  readonly temporal?: boolean | (() => boolean);
+  /** Called before each report, to tell what is held and where watermarks stand. */
+  readonly refresh?: () => void;
 }
 
 const QUANTILES = [0.5, 0.9, 0.99, 0.999] as const;
@@ -120,10 +124,12 @@ const MAX_WAITING = 65_536;
 
 export class StreamMetrics {
   readonly #clock: () => number;
-  readonly #temporal: boolean;
+  readonly #temporal: () => boolean;
+  readonly #refresh: () => void;
+  readonly #make: () => Histogram;
   readonly #inputs = new Map<string, InputProgress>();
-  readonly #sealDelay: Histogram;
-  readonly #endToEnd: Histogram;
+  #sealDelay: Histogram;
+  #endToEnd: Histogram;
   /** Left batches by their last time, ascending: when each was pushed. */
   #waiting: { readonly last: Time; readonly atMs: number }[] = [];
   #emittedRows = 0;
@@ -134,10 +140,12 @@ export class StreamMetrics {
 
   constructor(inputs: readonly string[], options: StreamMetricsOptions = {}) {
     this.#clock = options.clock ?? Date.now;
-    this.#temporal = options.temporal ?? true;
-    const make = options.histogram ?? (() => new BucketHistogram());
-    this.#sealDelay = make();
-    this.#endToEnd = make();
+    const { temporal = true } = options;
+    this.#temporal = typeof temporal === 'boolean' ? () => temporal : temporal;
+    this.#refresh = options.refresh ?? (() => undefined);
+    this.#make = options.histogram ?? (() => new BucketHistogram());
+    this.#sealDelay = this.#make();
+    this.#endToEnd = this.#make();
     for (const name of inputs) this.#inputs.set(name, new InputProgress());
   }
 
@@ -154,16 +162,19 @@ export class StreamMetrics {
     return progress;
   }
 
-  /** A batch was pushed. `last`: for the left, the latest time of its rows, by which its emission is recognised. */
-  pushed(input: string, source: number, outcome: PushOutcome, last: Time | null = null): void {
+  /**
+   * A batch was pushed. `last`: for the left, the latest time of its rows, by which its emission is recognised. `atMs`:
+   * when, where not now.
+   */
+  pushed(input: string, source: number, outcome: PushOutcome, last: Time | null = null, atMs = this.#clock()): void {
     this.#input(input).add(outcome);
     this.#source(input, source).add(outcome);
-    if (last !== null) this.arrived(last);
+    if (last !== null) this.arrived(last, atMs);
   }
 
   /** A left batch came whose last row is of this time: its waiting begins. Part of `pushed`. */
-  arrived(last: Time): void {
-    const entry = { last, atMs: this.#clock() };
+  arrived(last: Time, atMs = this.#clock()): void {
+    const entry = { last, atMs };
     let at = this.#waiting.length;
     while (at > 0 && this.#waiting[at - 1]!.last > last) at--;
     this.#waiting.splice(at, 0, entry);
@@ -224,11 +235,26 @@ export class StreamMetrics {
     this.#stateBytes = counters.stateBytes;
   }
 
+  /** Begins anew: all counts 0, nothing waits. */
+  reset(): void {
+    for (const name of this.#inputs.keys()) this.#inputs.set(name, new InputProgress());
+    this.#sealDelay = this.#make();
+    this.#endToEnd = this.#make();
+    this.#waiting = [];
+    this.#emittedRows = 0;
+    this.#emittedBatches = 0;
+    this.#revisions = 0;
+    this.#pendingRows = 0;
+    this.#stateBytes = 0;
+  }
+
   toJSON(): StreamMetricsReport {
+    this.#refresh();
+    const temporal = this.#temporal();
     const now = this.#clock();
     const own = (progress: Progress): SourceMetrics => {
       const report = progress.report(now);
-      return this.#temporal ? report : { ...report, watermarkLagNs: null };
+      return temporal ? report : { ...report, watermarkLagNs: null };
     };
     return {
       inputs: Object.fromEntries(

@@ -1,0 +1,19 @@
+/** Columns of fixed-width integers as the engines take them and give them back: codes and handles. */
+import { type NativeChunk, type NativeColumn, type NativeOutputColumn, NativeType } from '../internal/native.js';
+import type { ColumnShape } from './engine/types.js';
+
+/** Rows 0 … count - 1. */
+export function everyRow(count: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, row) => row);
+}
+
+export function oneChunk(shape: ColumnShape, chunk: NativeChunk): NativeColumn {
+  return { ...shape, indexType: NativeType.Int32, chunks: chunk.length === 0 ? [] : [chunk], dictionaries: [] };
+}
+
+/** Whether a row of an output holds a value. */
+export function validAt({ validity }: NativeOutputColumn): (row: number) => boolean {
+  if (validity === null) return () => true;
+  const bits = new Uint8Array(validity);
+  return (row) => (bits[row >> 3]! & (1 << (row & 7))) !== 0;
+}
