@@ -96,8 +96,8 @@ describe.each(backends)('what is stored beside the %s engine', (backend) => {
       expect(part.getChild('b')!.data[0]!.dictionary?.length ?? 0).toBeLessThan(4_000);
     }
     expect(Math.max(...sizes)).toBeGreaterThan(0);
-    expect(Math.max(...sizes.slice(35))).toBeLessThanOrEqual(Math.max(...sizes.slice(0, 35)));
-    expect(Math.max(...sizes)).toBeLessThan(8_000);
+    // 14,000 values came; what is held goes up and down between sweeps.
+    expect(Math.max(...sizes)).toBeLessThan(5_000);
     for (const { part, a, b } of kept) expect([shown(part, 'a'), shown(part, 'b')]).toEqual([a, b]);
     expect(shown(join.flush(), 'a')).toHaveLength(20);
   });
