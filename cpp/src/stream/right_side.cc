@@ -100,6 +100,8 @@ Verdict RightSide::judge(std::int32_t code, std::int64_t t, std::int64_t w, bool
     verdict.final = true;
   } else if (!rules_.looks_ahead()) {
     verdict.final = rules_.behind_final(t, w);
+  } else if (code == kNullKey) {
+    verdict.final = w > t;  // no row to come can match it: it must not hold up the rows behind it
   } else if (w == kBegin) {
     verdict.final = false;
   } else {

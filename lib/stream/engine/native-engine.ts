@@ -61,7 +61,10 @@ export class NativeEngine implements StreamEngine {
   }
 
   emit(maxRows: number): EngineOutput {
-    return this.#engine.emit(maxRows);
+    // A part of which an inner join dropped every row is not the end: callers stop at an empty one.
+    let output = this.#engine.emit(maxRows);
+    while (output.rows === 0 && output.more) output = this.#engine.emit(maxRows);
+    return output;
   }
 
   takeLate(): readonly LateOutput[] {
@@ -89,7 +92,7 @@ export class NativeEngine implements StreamEngine {
   }
 
   loadRows(input: number, batch: EngineBatch, sources: Int32Array, emittedRowIds: BigInt64Array | null): void {
-    const emitted = emittedRowIds?.some((id) => id >= 0n) === true ? emittedRowIds : null;
+    const emitted = emittedRowIds?.some((id) => id !== -1n) === true ? emittedRowIds : null;
     const dead = input === 0 ? batch.keys.map(() => null) : [];
     this.#engine.loadRows(input, batch, sourcesColumn(sources), emitted, dead);
   }

@@ -56,6 +56,28 @@ describe.each(backends)('StreamingJoin on the %s engine', (backend) => {
       expect(shown(join.flush())).toEqual([[2n ** 63n - 1n, null]]);
     });
 
+    test.each(['backward', 'forward', 'nearest'] as const)(
+      '%s: a row with a null key holds nothing up',
+      (direction) => {
+        const join = make({ direction });
+        quote(join, [5n], [6n], [12n]);
+        trade(join, [5n, null], [6n]);
+        expect(advance(join, 5n)).toEqual([]);
+        expect(advance(join, 13n)).toEqual([
+          [5n, null],
+          [6n, 6],
+        ]);
+      },
+    );
+
+    test('an inner join whose first parts are all dropped goes on to the rows behind them', () => {
+      const join = make({ how: 'inner' });
+      quote(join, [50n]);
+      trade(join, ...Array.from({ length: 20 }, (_, i): Row => [BigInt(i)]), [60n]);
+      join.advanceWatermark(100n);
+      expect(shown(join.emit({ maxRows: 4 }))).toEqual([[60n, 50]]);
+    });
+
     test('backward: only when the watermark has passed the row (2)', () => {
       const join = make();
       quote(join, [5n]);
