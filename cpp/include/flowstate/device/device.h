@@ -99,7 +99,7 @@ class DirectFile {
  public:
   virtual ~DirectFile() = default;
   // Reads [offset, offset + bytes) to device memory base + base_offset; waits. Returns the bytes read: fewer only at
-  // the end of the file. Any alignment is right; offsets, sizes and targets in whole pages are fast. Throws IO.
+  // the end of the file, and then the rest of the target range is undefined. Any alignment is right; offsets, sizes and targets in whole pages are fast. Throws IO.
   virtual std::size_t read(void* base, std::size_t base_offset, std::uint64_t offset, std::size_t bytes) = 0;
   // The same on a stream; `*done` gets the bytes read (or -1 on error, which also breaks the stream) when it has run
   // and must live until then.
