@@ -68,11 +68,12 @@ std::unique_ptr<Library> Library::load(const char* name, std::string& reason) {
   }
   if (!result->resolve(reason)) return nullptr;
   const Status status = result->driver_open_();
-  if (status.err != 0) {
+  // Open already: another user of the library in this process was first, and closes it.
+  result->opened_ = status.err == 0;
+  if (status.err != 0 && status.err != kDriverOpenAlready) {
     reason = "cuFileDriverOpen: " + error_text(status.err);
     return nullptr;
   }
-  result->opened_ = true;
   DriverProperties properties{};
   // Asked only now: before a successful open the answer is garbage, reported as success.
   if (result->driver_properties_(&properties).err == 0) result->properties_ = properties;
@@ -144,7 +145,7 @@ std::string error_text(std::int64_t code) {
     case 5024:
       meaning = "memory not registered";
       break;
-    case 5026:
+    case kDriverOpenAlready:
       meaning = "driver open already";
       break;
     case 5033:

@@ -82,6 +82,7 @@ static_assert(sizeof(DriverProperties) == 56 && offsetof(DriverProperties, featu
 inline constexpr unsigned kFeatureBatch = 1u << 1;
 inline constexpr unsigned kFeatureStreams = 1u << 2;
 inline constexpr unsigned kFeatureP2p = 1u << 4;  // PCI P2PDMA, without nvidia-fs
+inline constexpr int kDriverOpenAlready = 5026;
 inline constexpr int kBatchNotInCompatMode = 5049;
 
 // The library with its driver open. Thread-safe.

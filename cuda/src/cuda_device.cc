@@ -74,6 +74,7 @@ class CudaDevice final : public device::Device {
   void synchronize() override {
     context_->enter();
     FS_CUDA_TRY(*context_, cudaDeviceSynchronize);
+    memory_->collect();
     context_->report_noted();
     const std::lock_guard lock(streams_mutex_);
     for (const auto& weak : streams_) {

@@ -61,6 +61,8 @@ class CudaMemory {
   void free(void* data) noexcept;
   void* allocate_ordered(std::size_t bytes, cudaStream_t stream);
   void free_ordered(void* data, cudaStream_t stream) noexcept;
+  // Frees what free_ordered() has put off and whose time has come; nothing where the device has memory pools.
+  void collect() noexcept { reap(false); }
   device::PinnedBlock allocate_pinned(std::size_t bytes);
   void free_pinned(const device::PinnedBlock& block) noexcept;
   bool register_host(void* data, std::size_t bytes);
