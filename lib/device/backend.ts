@@ -2,7 +2,7 @@
  * What a device is made of, below the public classes: the addon's device, or plain JavaScript memory where there is no
  * addon. Both follow the rules of `cpp/include/flowstate/device/device.h`.
  */
-import type { NativeReaderStats } from '../internal/native-device.js';
+import type { NativeReaderStats, NativeTransferStats } from '../internal/native-device.js';
 
 export interface DeviceInfo {
   readonly id: string;
@@ -32,15 +32,13 @@ export interface DeviceMemoryInfo {
   readonly poolHits: number;
 }
 
-export interface TransferStats {
+/** What one copy did. */
+export interface Copied {
   readonly bytes: number;
-  /** Of them, from or to memory that the copy engine reads itself. */
+  /** Of them, from or to memory that the copy engine reads itself (pinned, registered). */
   readonly pinnedBytes: number;
-  /** Of them, through pinned staging. */
+  /** Of them, from or to pageable memory: through pinned staging. */
   readonly stagedBytes: number;
-  readonly chunks: number;
-  readonly stagingMs: number;
-  readonly waitMs: number;
 }
 
 /** A block of the device's memory. */
@@ -126,10 +124,13 @@ export interface ReaderOptions {
 export interface DeviceBackend {
   readonly info: DeviceInfo;
   memory(): DeviceMemoryInfo;
+  transfers(): NativeTransferStats;
+  /** Locks a view's memory for the copy engine; the function ends that. Null where the system refuses. */
+  register(view: ArrayBufferView): (() => void) | null;
   trim(): number;
   allocate(bytes: number): Memory;
-  upload(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<TransferStats>;
-  download(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<TransferStats>;
+  upload(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<Copied>;
+  download(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<Copied>;
   openPinned(options: PinnedSourceOptions): PinnedSource;
   openReader(options: ReaderOptions): RangeReader;
   /** Plans a failure (host device of the addon only); for tests. */

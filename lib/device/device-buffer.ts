@@ -1,6 +1,6 @@
 /** A block of device memory that knows how many tensors and tables look at it. */
 import { fail } from '../internal/validate.js';
-import type { HostCopy, Memory, TransferStats } from './backend.js';
+import type { Copied, HostCopy, Memory } from './backend.js';
 import type { Device } from './device.js';
 
 export class DeviceBuffer {
@@ -59,12 +59,12 @@ export class DeviceBuffer {
   }
 
   /** Copies host bytes in. The source must not change until it settles. */
-  upload(source: ArrayBufferView, byteOffset = 0, signal: AbortSignal | null = null): Promise<TransferStats> {
+  upload(source: ArrayBufferView, byteOffset = 0, signal: AbortSignal | null = null): Promise<Copied> {
     return this.device.backend.upload([this.copyOf(source, byteOffset)], signal);
   }
 
   /** Copies bytes out into `target`. */
-  download(target: ArrayBufferView, byteOffset = 0, signal: AbortSignal | null = null): Promise<TransferStats> {
+  download(target: ArrayBufferView, byteOffset = 0, signal: AbortSignal | null = null): Promise<Copied> {
     return this.device.backend.download([this.copyOf(target, byteOffset)], signal);
   }
 

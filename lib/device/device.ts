@@ -2,9 +2,19 @@
  * An accelerator, or the CPU in its place. Everything that allocates, copies or computes on a device starts from one of
  * these; `host` works on every machine and gives the same bytes.
  */
+import { isArrayBufferView } from 'node:util/types';
+
 import { createError } from '../errors/from-native.js';
+import type { NativeTransferStats } from '../internal/native-device.js';
 import { loadAddon, type NativeAddon, type NativeDeviceProbe } from '../internal/native.js';
-import { rangeError, rejectUnknown, requireInteger, requireRecord, requireString } from '../internal/validate.js';
+import {
+  rangeError,
+  rejectUnknown,
+  requireInteger,
+  requireRecord,
+  requireString,
+  typeError,
+} from '../internal/validate.js';
 import type { DeviceBackend, DeviceInfo, DeviceMemoryInfo } from './backend.js';
 import { DeviceBuffer } from './device-buffer.js';
 import { JavaScriptBackend } from './javascript-backend.js';
@@ -20,6 +30,11 @@ export interface DeviceOptions {
   readonly streams?: number;
   /** Bytes of one staging chunk, whole pages from 64 KiB to 256 MiB. Default: measured. */
   readonly chunkBytes?: number;
+}
+
+/** Memory locked for the copy engine until `release`; idempotent. */
+export interface HostRegistration extends Disposable {
+  release(): void;
 }
 
 const KEYS = ['memoryBytes', 'streams', 'chunkBytes'] as const;
@@ -83,6 +98,22 @@ export class Device {
   allocate(byteLength: number): DeviceBuffer {
     requireInteger(byteLength, 'byteLength', 0, MOST_BYTES);
     return new DeviceBuffer(this, this.backend.allocate(byteLength));
+  }
+
+  /** What all copies to and from the device did so far. */
+  transferStats(): NativeTransferStats {
+    return this.backend.transfers();
+  }
+
+  /**
+   * Locks a view's memory, so that copies from and to it need no staging; for arrays that are uploaded again and again.
+   * Null where the system refuses (a limit on locked memory). Locking takes longer than copying once. Throws
+   * FS_ERR_ARG_RANGE where the memory overlaps one that is registered or pinned.
+   */
+  register(view: ArrayBufferView): HostRegistration | null {
+    if (!isArrayBufferView(view)) throw typeError('view', 'a typed array', view);
+    const end = this.backend.register(view);
+    return end === null ? null : { release: end, [Symbol.dispose]: end };
   }
 
   /** Returns the pool's free blocks to the device; how many bytes. */

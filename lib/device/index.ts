@@ -1,6 +1,7 @@
 /** Devices, their memory, and what moves data there. */
-export type { DeviceInfo, DeviceMemoryInfo, TransferStats } from './backend.js';
-export { defaultDevice, Device, type DeviceId, type DeviceOptions } from './device.js';
+export type { Copied, DeviceInfo, DeviceMemoryInfo } from './backend.js';
+export type { NativeTransferStats as TransferStats } from '../internal/native-device.js';
+export { defaultDevice, Device, type DeviceId, type DeviceOptions, type HostRegistration } from './device.js';
 export { DeviceBuffer } from './device-buffer.js';
 export { DeviceColumn, type DeviceRegion, DeviceTable } from './device-table.js';
 export { DeviceTensor, type TensorOptions } from './device-tensor.js';

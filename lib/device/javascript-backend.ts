@@ -6,10 +6,11 @@ import { promises as fs } from 'node:fs';
 import { totalmem } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createError } from '../errors/from-native.js';
-import type { NativeReaderStats } from '../internal/native-device.js';
+import type { NativeReaderStats, NativeTransferStats } from '../internal/native-device.js';
 import { fail, typeError } from '../internal/validate.js';
 import { ioError } from '../storage/io-error.js';
 import type {
+  Copied,
   DeviceBackend,
   DeviceInfo,
   DeviceMemoryInfo,
@@ -19,7 +20,6 @@ import type {
   PinnedSource,
   PinnedSourceOptions,
   RangeReader,
-  TransferStats,
 } from './backend.js';
 import { fusedMultiplyAdd } from './fused.js';
 import { PlainPinned } from './plain-pinned.js';
@@ -101,6 +101,8 @@ function outOfMemory(bytes: number): Error {
 export class JavaScriptBackend implements DeviceBackend {
   readonly info: DeviceInfo;
   private readonly account: Account;
+  private readonly moved = { toDeviceBytes: 0, toHostBytes: 0 };
+  private chunks = 0;
 
   constructor(options: { memoryBytes: number }) {
     this.account = new Account(options.memoryBytes === 0 ? Math.floor(totalmem() / 2) : options.memoryBytes);
@@ -120,24 +122,43 @@ export class JavaScriptBackend implements DeviceBackend {
     const { used, total, allocations } = this.account;
     return { freeBytes: total - used, totalBytes: total, usedBytes: used, pooledBytes: used, allocations, poolHits: 0 };
   }
+  transfers(): NativeTransferStats {
+    const { toDeviceBytes, toHostBytes } = this.moved;
+    return {
+      toDeviceBytes,
+      toHostBytes,
+      pageableBytes: toDeviceBytes + toHostBytes,
+      pinnedBytes: 0,
+      registeredBytes: 0,
+      stagedChunks: 0,
+      deviceCopies: this.chunks,
+      stagingMs: 0,
+      waitingMs: 0,
+      failedCalls: 0,
+    };
+  }
+  register(): null {
+    return null;
+  }
   trim(): number {
     return 0;
   }
   allocate(bytes: number): Memory {
     return new PlainMemory(this.account, bytes);
   }
-  upload(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<TransferStats> {
-    return this.copy(copies, signal, (device, host) => device.set(host));
+  upload(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<Copied> {
+    return this.copy(copies, signal, 'toDeviceBytes', (device, host) => device.set(host));
   }
-  download(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<TransferStats> {
-    return this.copy(copies, signal, (device, host) => host.set(device));
+  download(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<Copied> {
+    return this.copy(copies, signal, 'toHostBytes', (device, host) => host.set(device));
   }
 
   private async copy(
     copies: readonly HostCopy[],
     signal: AbortSignal | null,
+    direction: 'toDeviceBytes' | 'toHostBytes',
     move: (device: Uint8Array, host: Uint8Array) => void,
-  ): Promise<TransferStats> {
+  ): Promise<Copied> {
     let bytes = 0;
     let chunks = 0;
     for (const { memory, offset, host } of copies) {
@@ -152,7 +173,9 @@ export class JavaScriptBackend implements DeviceBackend {
         if (++chunks % 4 === 0) await nextTurn();
       }
     }
-    return { bytes, pinnedBytes: 0, stagedBytes: 0, chunks, stagingMs: 0, waitMs: 0 };
+    this.moved[direction] += bytes;
+    this.chunks += chunks;
+    return { bytes, pinnedBytes: 0, stagedBytes: bytes };
   }
 
   openPinned(options: PinnedSourceOptions): PinnedSource {

@@ -1,4 +1,6 @@
 /** Devices of the addon. Handles in, records turned into errors; no policy. */
+import { markAsUntransferable } from 'node:worker_threads';
+
 import { createError, fromNative } from '../errors/from-native.js';
 import type { NativeTask } from '../internal/native.js';
 import type {
@@ -9,9 +11,11 @@ import type {
   NativePinned,
   NativePinnedPool,
   NativeReaderStats,
+  NativeTransferStats,
 } from '../internal/native-device.js';
 import { typeError } from '../internal/validate.js';
 import type {
+  Copied,
   DeviceBackend,
   DeviceInfo,
   DeviceMemoryInfo,
@@ -24,7 +28,6 @@ import type {
   PinnedStats,
   RangeReader,
   ReaderOptions,
-  TransferStats,
 } from './backend.js';
 import { SlabViews } from './slab-views.js';
 
@@ -113,6 +116,13 @@ export class NativeBackend implements DeviceBackend {
   memory(): DeviceMemoryInfo {
     return callNative(() => this.addon.deviceMemory(this.device));
   }
+  transfers(): NativeTransferStats {
+    return callNative(() => this.addon.deviceTransfers(this.device));
+  }
+  register(view: ArrayBufferView): (() => void) | null {
+    const registration = callNative(() => this.addon.deviceRegister(this.device, view));
+    return registration === null ? null : () => callNative(() => this.addon.registrationEnd(registration));
+  }
   trim(): number {
     return callNative(() => this.addon.deviceTrim(this.device));
   }
@@ -120,10 +130,10 @@ export class NativeBackend implements DeviceBackend {
     const handle = callNative(() => this.addon.deviceAllocate(this.device, bytes));
     return new NativeDeviceBlock(this.addon, handle, bytes);
   }
-  upload(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<TransferStats> {
+  upload(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<Copied> {
     return settle(() => this.addon.deviceUpload(this.device, copies.map(nativeCopy)), signal);
   }
-  download(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<TransferStats> {
+  download(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<Copied> {
     return settle(() => this.addon.deviceDownload(this.device, copies.map(nativeCopy)), signal);
   }
   openPinned(options: PinnedSourceOptions): PinnedSource {
@@ -156,8 +166,13 @@ class NativePinnedSource implements PinnedSource {
     private readonly pool: NativePinnedPool,
   ) {
     this.views = new SlabViews({
-      map: (slab) => callNative(() => addon.pinnedSlab(pool, slab)),
-      unmap: (buffer) => callNative(() => addon.detachBuffer(buffer)),
+      map: (slab) => {
+        const mapped = callNative(() => addon.pinnedSlab(pool, slab));
+        // Moved to another thread it could outlive the pool's memory.
+        markAsUntransferable(mapped.buffer);
+        return mapped;
+      },
+      unmap: ({ hold, buffer }) => callNative(() => addon.pinnedUnmap(hold, buffer)),
       giveBack: (lease) => callNative(() => addon.pinnedRelease(lease)),
     });
   }

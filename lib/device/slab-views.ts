@@ -7,19 +7,19 @@
  * buffer. A new buffer costs a hint to the collector, so that waits until half of the slab is parked, or until the
  * pool has nothing else. One lease that is kept for long keeps its slab.
  */
-import type { NativePinned, NativePinnedLease } from '../internal/native-device.js';
+import type { NativeMappedSlab, NativePinned, NativePinnedLease } from '../internal/native-device.js';
 
 /** Slabs with more parked leases than this are recycled however small these are. */
 const MOST_PARKED = 4096;
 
 export interface SlabAccess {
-  map(slab: number): ArrayBuffer;
-  unmap(buffer: ArrayBuffer): void;
+  map(slab: number): NativeMappedSlab;
+  /** Detaches the slab's buffer. */
+  unmap(slab: NativeMappedSlab): void;
   giveBack(lease: NativePinnedLease): void;
 }
 
-interface MappedSlab {
-  readonly buffer: ArrayBuffer;
+interface MappedSlab extends NativeMappedSlab {
   live: number;
   parked: NativePinnedLease[];
   parkedBytes: number;
@@ -68,7 +68,7 @@ export class SlabViews {
 
   private map(lent: NativePinned): MappedSlab {
     try {
-      const slab = { buffer: this.access.map(lent.slab), live: 0, parked: [], parkedBytes: 0 };
+      const slab = { ...this.access.map(lent.slab), live: 0, parked: [], parkedBytes: 0 };
       this.slabs.set(lent.slab, slab);
       return slab;
     } catch (error) {
@@ -80,7 +80,7 @@ export class SlabViews {
   private recycleSlab(id: number, slab: MappedSlab): void {
     this.slabs.delete(id);
     this.parkedBytes -= slab.parkedBytes;
-    this.access.unmap(slab.buffer);
+    this.access.unmap(slab);
     for (const lease of slab.parked) this.access.giveBack(lease);
   }
 }

@@ -2,7 +2,7 @@
 import type { NativeTask } from './native.js';
 
 declare const deviceBrand: unique symbol;
-/** An open device; opaque. So are the next four. */
+/** An open device; opaque. So are the next six. */
 export interface NativeDevice {
   readonly [deviceBrand]: 'device';
 }
@@ -15,6 +15,12 @@ export interface NativePinnedPool {
 }
 export interface NativePinnedLease {
   readonly [deviceBrand]: 'pinned lease';
+}
+export interface NativeSlabHold {
+  readonly [deviceBrand]: 'slab';
+}
+export interface NativeRegistration {
+  readonly [deviceBrand]: 'registration';
 }
 export interface NativeDirectReader {
   readonly [deviceBrand]: 'reader';
@@ -58,16 +64,28 @@ export interface NativeHostCopy {
   readonly host: ArrayBufferView;
 }
 
-export interface NativeTransferStats {
+export interface NativeCopied {
   readonly bytes: number;
-  /** Of them, from or to memory that the copy engine reads itself. */
+  /** Of them, from or to memory that the copy engine reads itself, and through pinned staging. */
   readonly pinnedBytes: number;
-  /** Of them, through pinned staging. */
   readonly stagedBytes: number;
-  readonly chunks: number;
-  /** Time that staging threads copied, all added up, and time spent waiting for the device. */
+}
+
+/** What all copies of a device did so far. */
+export interface NativeTransferStats {
+  readonly toDeviceBytes: number;
+  readonly toHostBytes: number;
+  /** The same bytes by what the host memory was. */
+  readonly pageableBytes: number;
+  readonly pinnedBytes: number;
+  readonly registeredBytes: number;
+  readonly stagedChunks: number;
+  /** Copies given to streams. */
+  readonly deviceCopies: number;
+  /** Threads' time between pageable memory and chunks, and waiting for a chunk. */
   readonly stagingMs: number;
-  readonly waitMs: number;
+  readonly waitingMs: number;
+  readonly failedCalls: number;
 }
 
 /** Numbers of `device::Call` in `cpp/include/flowstate/device/faults.h`. */
@@ -97,6 +115,11 @@ export interface NativePinned {
   /** As it counts against the cap: rounded to a size class. */
   readonly bytes: number;
   readonly pageLocked: boolean;
+}
+
+export interface NativeMappedSlab {
+  readonly buffer: ArrayBuffer;
+  readonly hold: NativeSlabHold;
 }
 
 export interface NativePinnedStats {
@@ -144,6 +167,10 @@ export interface NativeDeviceAddon {
   deviceOpen(options: NativeDeviceOptions): NativeDevice;
   deviceInfo(device: NativeDevice): NativeDeviceInfo;
   deviceMemory(device: NativeDevice): NativeDeviceMemory;
+  deviceTransfers(device: NativeDevice): NativeTransferStats;
+  /** Locks a view's memory for the copy engine; null where the system refuses. */
+  deviceRegister(device: NativeDevice, view: ArrayBufferView): NativeRegistration | null;
+  registrationEnd(registration: NativeRegistration): void;
   /** Gives free blocks of its pool back to the device; returns their bytes. */
   deviceTrim(device: NativeDevice): number;
   /** Later calls with the device throw CLOSED; memory stays until it is released. */
@@ -151,8 +178,8 @@ export interface NativeDeviceAddon {
   /** Host device: the `nth` call of a kind from now, and `times - 1` after it, fail. For tests. */
   deviceArm(device: NativeDevice, call: number, nth: number, times: number): void;
   deviceAllocate(device: NativeDevice, bytes: number): NativeMemory;
-  deviceUpload(device: NativeDevice, copies: readonly NativeHostCopy[]): NativeTask<NativeTransferStats>;
-  deviceDownload(device: NativeDevice, copies: readonly NativeHostCopy[]): NativeTask<NativeTransferStats>;
+  deviceUpload(device: NativeDevice, copies: readonly NativeHostCopy[]): NativeTask<NativeCopied>;
+  deviceDownload(device: NativeDevice, copies: readonly NativeHostCopy[]): NativeTask<NativeCopied>;
   memoryAddress(memory: NativeMemory): bigint;
   /** False while work on the memory is under way; throws what that work failed with. */
   memoryIsReady(memory: NativeMemory): boolean;
@@ -173,9 +200,10 @@ export interface NativeDeviceAddon {
   /** Null where it does not fit under the cap. */
   pinnedTryLend(pool: NativePinnedPool, bytes: number): NativePinned | null;
   pinnedRelease(lease: NativePinnedLease): void;
-  /** The slab's memory as a new ArrayBuffer, which keeps it until it is detached or collected. */
-  pinnedSlab(pool: NativePinnedPool, slab: number): ArrayBuffer;
-  detachBuffer(buffer: ArrayBuffer): void;
+  /** The slab's memory as a new ArrayBuffer, which keeps it until it is unmapped or collected. */
+  pinnedSlab(pool: NativePinnedPool, slab: number): NativeMappedSlab;
+  /** Detaches the buffer and lets the slab go. */
+  pinnedUnmap(hold: NativeSlabHold, buffer: ArrayBuffer): void;
   pinnedStats(pool: NativePinnedPool): NativePinnedStats;
   pinnedTrim(pool: NativePinnedPool): number;
   pinnedClose(pool: NativePinnedPool): void;
