@@ -7,6 +7,7 @@
 #include <deque>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -15,6 +16,14 @@
 #include "device/read_worker.h"
 
 namespace flowstate::device {
+
+namespace {
+
+// In full: what std::exception_ptr and the library's error strings share between threads is counted where
+// ThreadSanitizer cannot see it.
+Error copy_of(const Error& error) { return {error.code(), std::string(error.what()), error.details()}; }
+
+}  // namespace
 
 struct ReadJob::State {
   ReadPlan plan;
@@ -27,26 +36,24 @@ struct ReadJob::State {
   mutable std::mutex mutex;
   mutable std::condition_variable finished;
   bool is_finished = false;
-  std::exception_ptr failure;
+  std::optional<Error> failure;
 
-  void fail(std::exception_ptr error) {
+  void fail(Error error) {
     const std::lock_guard lock(mutex);
-    if (!failure) failure = std::move(error);
+    if (!failure.has_value()) failure.emplace(std::move(error));
     stop.store(true);
   }
 
   // By whoever took the last task.
   void finish() {
-    std::exception_ptr outcome;
     {
       const std::lock_guard lock(mutex);
-      if (!failure && left_out.load()) {
-        failure = std::make_exception_ptr(Error(ErrorCode::ABORTED, "the read was cancelled"));
-      }
-      outcome = failure;
+      if (!failure.has_value() && left_out.load())
+        failure.emplace(ErrorCode::ABORTED, "the read was cancelled");
     }
     plan = {};  // closes the files before anyone hears that the job has ended
-    if (done) done(outcome);
+    // Nobody writes the failure any more: this was the last task.
+    if (done) done(failure.has_value() ? std::make_exception_ptr(copy_of(*failure)) : nullptr);
     done = nullptr;
     {
       const std::lock_guard lock(mutex);
@@ -66,7 +73,8 @@ bool ReadJob::is_done() const {
 void ReadJob::wait() const {
   std::unique_lock lock(state_->mutex);
   state_->finished.wait(lock, [this] { return state_->is_finished; });
-  if (state_->failure) std::rethrow_exception(state_->failure);
+  if (!state_->failure.has_value()) return;
+  throw copy_of(*state_->failure);
 }
 
 struct DirectReader::State {
@@ -128,13 +136,12 @@ void DirectReader::State::run_task(ReadWorker& worker, ReadJob::State& job, std:
   }
   try {
     if (!worker.run(job.plan.tasks[index], job.stop)) job.left_out.store(true);
-  } catch (const Error&) {
-    job.fail(std::current_exception());
+  } catch (const Error& error) {
+    job.fail(error);
   } catch (const std::bad_alloc&) {
-    job.fail(std::make_exception_ptr(Error(ErrorCode::OUT_OF_MEMORY, "the reader ran out of memory")));
+    job.fail(Error(ErrorCode::OUT_OF_MEMORY, "the reader ran out of memory"));
   } catch (const std::exception& error) {
-    job.fail(
-        std::make_exception_ptr(Error(ErrorCode::INTERNAL, std::string("a read threw: ") + error.what())));
+    job.fail(Error(ErrorCode::INTERNAL, std::string("a read threw: ") + error.what()));
   }
 }
 
