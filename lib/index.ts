@@ -151,3 +151,4 @@ export {
   type SharedRingHandle,
   type SharedRingOptions,
 } from './stream/shared-ring.js';
+export * from './device/index.js';

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "binding/addon_data.h"
+#include "binding/external.h"
 #include "binding/guard.h"
 #include "binding/marshal.h"
 #include "flowstate/memory/slab_pool.h"
@@ -28,15 +29,6 @@ auto& external_of(const Napi::CallbackInfo& info) {
   if (info.Length() < 1 || !info[0].IsExternal())
     throw Error(ErrorCode::ARG_TYPE, "native pool: expected a handle");
   return **info[0].As<External>().Data();
-}
-
-template <typename T>
-Napi::External<std::shared_ptr<T>> to_external(Napi::Env env, std::shared_ptr<T> value) {
-  auto owner = std::make_unique<std::shared_ptr<T>>(std::move(value));
-  auto external = Napi::External<std::shared_ptr<T>>::New(
-      env, owner.get(), [](Napi::Env, std::shared_ptr<T>* held) { delete held; });
-  owner.release();
-  return external;
 }
 
 // poolOpen({ slabBytes, slabs, zeroOnReturn }): pool

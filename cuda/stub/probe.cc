@@ -5,7 +5,7 @@ namespace flowstate::device {
 
 Probe probe() {
   Probe result;
-  result.reason = "built without CUDA (no CUDA compiler was found when the addon was built)";
+  result.reason = std::string(kBuiltWithoutCuda) + " (no CUDA compiler was found when the addon was built)";
   return result;
 }
 

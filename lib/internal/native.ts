@@ -8,6 +8,7 @@
 import addonLoader from '#addon';
 
 import type { NativeStreamEngineClass } from './native-stream.js';
+import type { NativeDeviceAddon } from './native-device.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type {
   NativeBook,
@@ -307,7 +308,7 @@ export interface NativeCopy {
   readonly [cursorBrand]: 'copy';
 }
 
-export interface NativeAddon {
+export interface NativeAddon extends NativeDeviceAddon {
   readonly StreamEngine: NativeStreamEngineClass;
   copyOpen(request: NativeCopyRequest): NativeCopy;
   /** The batch's buffers must not change until the job is finished or closed. */

@@ -123,3 +123,13 @@ export function rejectUnknown(
     });
   }
 }
+
+function isSignal(value: unknown): value is AbortSignal {
+  return isRecord(value) && typeof value.aborted === 'boolean' && typeof value.addEventListener === 'function';
+}
+
+/** An AbortSignal, whichever realm made it. */
+export function requireSignal(value: unknown, where: string): AbortSignal {
+  if (isSignal(value)) return value;
+  throw typeError(where, 'an AbortSignal', value);
+}

@@ -17,6 +17,7 @@ import {
   requireNames,
   requireOneOf,
   requireRecord,
+  requireSignal,
   requireString,
   typeError,
 } from '../internal/validate.js';
@@ -214,15 +215,6 @@ function parseStream(options: Options, table: Table, name: string | null): Parse
 function isZero(distance: ParsedDistance): boolean {
   if (distance.kind === 'duration') return distance.ns === 0n;
   return distance.kind === 'bigint' ? distance.value === 0n : distance.value === 0;
-}
-
-function isSignal(value: unknown): value is AbortSignal {
-  return isRecord(value) && typeof value.aborted === 'boolean' && typeof value.addEventListener === 'function';
-}
-
-function requireSignal(value: unknown, where: string): AbortSignal {
-  if (isSignal(value)) return value;
-  throw typeError(where, 'an AbortSignal', value);
 }
 
 function parseRun(options: Options): ParsedRun {

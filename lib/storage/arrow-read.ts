@@ -21,7 +21,7 @@ const END_OF_STREAM = Buffer.from([255, 255, 255, 255, 0, 0, 0, 0]);
  * Tells files cut short before anything is parsed: a finished file ends with its magic, a stream with its mark. Returns
  * the rows of each batch.
  */
-async function checkArrowEnds(path: string, format: 'arrow' | 'arrows'): Promise<readonly number[]> {
+export async function checkArrowEnds(path: string, format: 'arrow' | 'arrows'): Promise<readonly number[]> {
   const file = await fs.open(path, 'r').catch((error: unknown) => {
     throw ioError(error, path, 'open');
   });
@@ -51,7 +51,7 @@ async function checkArrowEnds(path: string, format: 'arrow' | 'arrows'): Promise
   }
 }
 
-function parseError(error: unknown, path: string, batch: number): FlowStateError {
+export function parseError(error: unknown, path: string, batch: number): FlowStateError {
   if (error instanceof FlowStateError) return error;
   const reason =
     typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
@@ -140,7 +140,7 @@ async function openFile(path: string): Promise<OpenReader> {
 }
 
 /** One by one: iterating the reader, apache-arrow stops early (or never) where the footer points to something else. */
-function* fileBatches(reader: RecordBatchFileReader): Generator<RecordBatch, void, undefined> {
+export function* fileBatches(reader: RecordBatchFileReader): Generator<RecordBatch, void, undefined> {
   for (let index = 0; index < reader.numRecordBatches; index++) {
     const batch = reader.readRecordBatch(index);
     if (batch === null) throw new RangeError('the footer points to something else than a record batch');

@@ -40,11 +40,18 @@ it.each([
   expect(Object.keys(values).length).toBeGreaterThan(1);
 });
 
-/** Names declared in `interface NativeAddon`. */
+/** Names declared in `interface NativeAddon` and the interface it extends. */
 function declared(): string[] {
-  const text = readFileSync(join(ROOT, 'lib/internal/native.ts'), 'utf8');
-  const body = /export interface NativeAddon \{([\s\S]*?)\n\}/.exec(text)?.[1] ?? '';
-  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)].map(([, name]) => name!).sort();
+  const interfaces = [
+    ['native.ts', /export interface NativeAddon [^{]*\{([\s\S]*?)\n\}/],
+    ['native-device.ts', /export interface NativeDeviceAddon \{([\s\S]*?)\n\}/],
+  ] as const;
+  return interfaces
+    .flatMap(([file, pattern]) => {
+      const body = pattern.exec(readFileSync(join(ROOT, 'lib/internal', file), 'utf8'))?.[1] ?? '';
+      return [...body.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)].map(([, name]) => name!);
+    })
+    .sort();
 }
 
 (addon === null ? describe.skip : describe)('the addon', () => {

@@ -1,0 +1,82 @@
+// An open device as JavaScript holds it, and its memory.
+//
+// Memory may be released while a task still copies it: every task holds a MemoryUse, and the block returns to the pool
+// when it is both released and unused. Tasks end on the JavaScript thread, so nothing here needs a lock; what a task's
+// worker needs (address, the event to wait for) is taken on the JavaScript thread before it starts.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "flowstate/device/device.h"
+#include "flowstate/device/device_pool.h"
+#include "flowstate/device/faults.h"
+#include "flowstate/device/pinned_pool.h"
+#include "flowstate/device/transfer.h"
+
+namespace flowstate::binding {
+
+struct DeviceSession {
+  std::shared_ptr<device::Device> device;
+  std::shared_ptr<device::FaultPlan> faults;  // host only
+  std::shared_ptr<device::DevicePool> pool;
+  std::shared_ptr<device::PinnedPool> staging;
+  std::shared_ptr<device::Transfer> transfer;
+  // Where memoryAffine is queued.
+  std::shared_ptr<device::Stream> compute;
+  std::uint64_t allocations = 0;
+  bool closed = false;
+
+  void require_open() const {
+    if (closed) throw Error(ErrorCode::CLOSED, "the device " + device->id() + " was closed");
+  }
+};
+
+struct DeviceMemory {
+  std::shared_ptr<DeviceSession> session;
+  device::DeviceBuffer buffer;
+  std::size_t bytes = 0;
+  // After the work queued last; null when there is none. Never recorded again: who waits for it keeps it.
+  std::shared_ptr<device::Event> ready;
+  int uses = 0;     // copies and waits under way
+  int writers = 0;  // of them, those that write it
+  bool released = false;
+
+  void require_live() const {
+    if (released) throw Error(ErrorCode::CLOSED, "the device memory was released");
+  }
+  std::byte* at(std::size_t offset, std::size_t size) const {
+    if (offset > bytes || size > bytes - offset) {
+      throw Error(ErrorCode::ARG_RANGE, "native device: a range lies outside its memory");
+    }
+    return static_cast<std::byte*>(buffer.data()) + offset;
+  }
+  void release() noexcept {
+    released = true;
+    if (uses == 0) buffer.release();
+  }
+};
+
+// Keeps memory from returning to the pool. JavaScript thread.
+class MemoryUse {
+ public:
+  MemoryUse(std::shared_ptr<DeviceMemory> memory, bool writes) : memory_(std::move(memory)), writes_(writes) {
+    ++memory_->uses;
+    if (writes_) ++memory_->writers;
+  }
+  MemoryUse(MemoryUse&& other) noexcept = default;
+  MemoryUse& operator=(MemoryUse&&) = delete;
+  ~MemoryUse() {
+    if (!memory_) return;
+    if (writes_) --memory_->writers;
+    if (--memory_->uses == 0 && memory_->released) memory_->buffer.release();
+  }
+  DeviceMemory& operator*() const { return *memory_; }
+
+ private:
+  std::shared_ptr<DeviceMemory> memory_;
+  bool writes_;
+};
+
+}  // namespace flowstate::binding

@@ -1,0 +1,17 @@
+// y = x * scale + offset in float32, fused: one rounding, the same on every device (IEEE 754-2008, 5.4.1
+// fusedMultiplyAdd), whatever contraction the compilers would choose.
+#pragma once
+
+#include <cmath>
+
+#include "flowstate/functors/hd.h"
+
+namespace flowstate::functors {
+
+struct Affine {
+  float scale;
+  float offset;
+  FS_HD float operator()(float value) const noexcept { return ::fmaf(value, scale, offset); }
+};
+
+}  // namespace flowstate::functors

@@ -1,0 +1,139 @@
+/**
+ * What a device is made of, below the public classes: the addon's device, or plain JavaScript memory where there is no
+ * addon. Both follow the rules of `cpp/include/flowstate/device/device.h`.
+ */
+import type { NativeReaderStats, NativeTransferStats } from '../internal/native-device.js';
+
+export interface DeviceInfo {
+  readonly id: string;
+  readonly kind: 'host' | 'cuda';
+  readonly name: string;
+  /** What the device may hand out. */
+  readonly memoryBytes: number;
+  /** `9.0`; null on the host. */
+  readonly computeCapability: string | null;
+  /** Streams that copy side by side. */
+  readonly streams: number;
+  /** Bytes of one staging chunk. */
+  readonly chunkBytes: number;
+  /** Which implementation serves: `native`, or `javascript` where there is no addon. */
+  readonly backend: 'native' | 'javascript';
+}
+
+export interface DeviceMemoryInfo {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  /** Held by buffers, tensors and tables. */
+  readonly usedBytes: number;
+  /** Held by the device's pool in all, for reuse. */
+  readonly pooledBytes: number;
+  /** Buffers ever made, and those that came out of the pool. */
+  readonly allocations: number;
+  readonly poolHits: number;
+}
+
+/** What one copy did. */
+export interface Copied {
+  readonly bytes: number;
+  /** Of them, from or to memory that the copy engine reads itself (pinned, registered). */
+  readonly pinnedBytes: number;
+  /** Of them, from or to pageable memory: through pinned staging. */
+  readonly stagedBytes: number;
+}
+
+/** A block of the device's memory. */
+export interface Memory {
+  readonly byteLength: number;
+  /** Throws FS_ERR_ADDON_UNAVAILABLE on the JavaScript backend, whose memory has none. */
+  address(): bigint;
+  /** False while queued work is under way; throws what it failed with. */
+  isReady(): boolean;
+  ready(): Promise<void>;
+  /** Idempotent. Work under way is waited for by the device, not by the caller. */
+  release(): void;
+  /** this[i] = source[i] × scale + offset in float32, queued. Offsets in bytes. */
+  affine(to: number, source: Memory, from: number, count: number, scale: number, offset: number): void;
+}
+
+/** `host.byteLength` bytes between `host` and `memory` from `offset`. */
+export interface HostCopy {
+  readonly memory: Memory;
+  readonly offset: number;
+  readonly host: ArrayBufferView;
+}
+
+export interface FileRange {
+  readonly path: string;
+  readonly offset: number;
+  readonly byteLength: number;
+  readonly memory: Memory;
+  readonly memoryOffset: number;
+}
+
+export interface RangeReader {
+  /** All ranges, or the first error once everything under way has settled. */
+  read(ranges: readonly FileRange[], signal: AbortSignal | null): Promise<void>;
+  stats(): NativeReaderStats;
+  close(): void;
+}
+
+/** A piece of pinned memory. `view` dies with `release`: its buffer is detached before the memory is lent again. */
+export interface PinnedPiece {
+  readonly view: Uint8Array;
+  readonly isPageLocked: boolean;
+  release(): void;
+}
+
+export interface PinnedStats {
+  /** Leases out of memory that was there, and leases that had to allocate. */
+  readonly hits: number;
+  readonly misses: number;
+  readonly slabs: number;
+  readonly leases: number;
+  /** Lent now and at most, rounded to the pool's size classes, as it counts against the cap. */
+  readonly lentBytes: number;
+  readonly peakLentBytes: number;
+  /** Given back, but kept until nothing else of their slab is lent, so that no old view can show new data. */
+  readonly parkedBytes: number;
+  /** Held now and at most, lent or not. */
+  readonly heldBytes: number;
+  readonly peakHeldBytes: number;
+}
+
+export interface PinnedSource {
+  /** Null where it does not fit under the cap. */
+  tryTake(bytes: number): PinnedPiece | null;
+  stats(): PinnedStats;
+  /** Frees what nobody uses; returns its bytes. */
+  trim(): number;
+  close(): void;
+}
+
+export interface PinnedSourceOptions {
+  readonly slabBytes: number;
+  readonly maxBytes: number;
+  readonly zeroOnReturn: boolean;
+}
+
+export interface ReaderOptions {
+  readonly threads: number;
+  readonly taskBytes: number;
+  readonly mode: 'auto' | 'direct' | 'posix';
+}
+
+export interface DeviceBackend {
+  readonly info: DeviceInfo;
+  memory(): DeviceMemoryInfo;
+  transfers(): NativeTransferStats;
+  /** Locks a view's memory for the copy engine; the function ends that. Null where the system refuses. */
+  register(view: ArrayBufferView): (() => void) | null;
+  trim(): number;
+  allocate(bytes: number): Memory;
+  upload(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<Copied>;
+  download(copies: readonly HostCopy[], signal: AbortSignal | null): Promise<Copied>;
+  openPinned(options: PinnedSourceOptions): PinnedSource;
+  openReader(options: ReaderOptions): RangeReader;
+  /** Plans a failure (host device of the addon only); for tests. */
+  arm(call: number, nth: number, times: number): void;
+  close(): void;
+}
