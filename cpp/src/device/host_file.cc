@@ -36,15 +36,16 @@ Bounce make_bounce(std::size_t bytes) {
 constexpr std::uint64_t round_down(std::uint64_t value) noexcept { return value / kPageBytes * kPageBytes; }
 constexpr std::uint64_t round_up(std::uint64_t value) noexcept { return round_down(value + kPageBytes - 1); }
 
-class HostFile final : public DirectFile {
+// The file itself. Shared with the reads that are queued on streams: they may outlive the DirectFile.
+class PagedFile {
  public:
-  HostFile(std::shared_ptr<HostState> state, int fd, std::string path)
+  PagedFile(std::shared_ptr<HostState> state, int fd, std::string path)
       : state_(std::move(state)), fd_(fd), path_(std::move(path)) {}
-  ~HostFile() override { (void)::close(fd_); }
-  HostFile(const HostFile&) = delete;
-  HostFile& operator=(const HostFile&) = delete;
+  ~PagedFile() { (void)::close(fd_); }
+  PagedFile(const PagedFile&) = delete;
+  PagedFile& operator=(const PagedFile&) = delete;
 
-  std::size_t read(void* base, std::size_t base_offset, std::uint64_t offset, std::size_t bytes) override {
+  std::size_t read(void* base, std::size_t base_offset, std::uint64_t offset, std::size_t bytes) {
     const bool fails = state_->strikes(Call::kRead);
     const bool is_short = state_->strikes(Call::kReadShort);
     if (bytes == 0) return 0;
@@ -52,28 +53,6 @@ class HostFile final : public DirectFile {
     if (fails) throw io_error("pread", path_, EIO);
     return read_now(static_cast<std::uint8_t*>(base) + base_offset, offset, is_short ? bytes / 2 : bytes);
   }
-
-  void read_async(void* base, std::size_t base_offset, std::uint64_t offset, std::size_t bytes,
-                  std::int64_t* done, Stream& stream) override {
-    auto* const mine = dynamic_cast<HostStream*>(&stream);
-    if (mine == nullptr) throw Error(ErrorCode::ARG_RANGE, "the stream belongs to another device");
-    *done = -1;
-    mine->enqueue([=, this] { *done = static_cast<std::int64_t>(read(base, base_offset, offset, bytes)); });
-  }
-
-  void read_batch(std::span<Piece> pieces) override {
-    std::exception_ptr first;
-    for (Piece& piece : pieces) {
-      try {
-        piece.done = read(piece.base, piece.base_offset, piece.offset, piece.bytes);
-      } catch (...) {
-        if (!first) first = std::current_exception();
-      }
-    }
-    if (first) std::rethrow_exception(first);
-  }
-
-  const char* path_taken() const noexcept override { return "direct I/O"; }
 
  private:
   // One pread of whole pages; what it brings may end within a page at the end of the file.
@@ -136,6 +115,42 @@ class HostFile final : public DirectFile {
   const std::string path_;
 };
 
+class HostFile final : public DirectFile {
+ public:
+  explicit HostFile(std::shared_ptr<PagedFile> file) : file_(std::move(file)) {}
+
+  std::size_t read(void* base, std::size_t base_offset, std::uint64_t offset, std::size_t bytes) override {
+    return file_->read(base, base_offset, offset, bytes);
+  }
+
+  void read_async(void* base, std::size_t base_offset, std::uint64_t offset, std::size_t bytes,
+                  std::int64_t* done, Stream& stream) override {
+    auto* const mine = dynamic_cast<HostStream*>(&stream);
+    if (mine == nullptr) throw Error(ErrorCode::ARG_RANGE, "the stream belongs to another device");
+    *done = -1;
+    mine->enqueue([=, file = file_] {
+      *done = static_cast<std::int64_t>(file->read(base, base_offset, offset, bytes));
+    });
+  }
+
+  void read_batch(std::span<Piece> pieces) override {
+    std::exception_ptr first;
+    for (Piece& piece : pieces) {
+      try {
+        piece.done = read(piece.base, piece.base_offset, piece.offset, piece.bytes);
+      } catch (...) {
+        if (!first) first = std::current_exception();
+      }
+    }
+    if (first) std::rethrow_exception(first);
+  }
+
+  const char* path_taken() const noexcept override { return "direct I/O"; }
+
+ private:
+  std::shared_ptr<PagedFile> file_;
+};
+
 }  // namespace
 
 std::unique_ptr<DirectFile> open_host_file(std::shared_ptr<HostState> state, const std::string& path,
@@ -158,7 +173,7 @@ std::unique_ptr<DirectFile> open_host_file(std::shared_ptr<HostState> state, con
     reason = std::string("the file system refuses O_DIRECT: ") + std::strerror(errno);
     return nullptr;
   }
-  auto file = std::make_unique<HostFile>(std::move(state), fd, path);
+  auto file = std::make_unique<HostFile>(std::make_shared<PagedFile>(std::move(state), fd, path));
   // Some file systems accept the flag and refuse the read.
   const Bounce probe = make_bounce(kPageBytes);
   if (::pread(fd, probe.get(), kPageBytes, 0) < 0) {

@@ -229,6 +229,20 @@ TEST_CASE("a direct file gives the file's bytes at every alignment, and fewer on
   stream->synchronize();
   REQUIRE(done == 200);
   REQUIRE(std::equal(target, target + 200, bytes.begin() + 100));
+  // The file may be closed while a read of it waits.
+  {
+    std::atomic<bool> gate{false};
+    stream->run_on_host([&] {
+      while (!gate) std::this_thread::yield();
+    });
+    auto closing = host->open_direct(file.path, reason);
+    closing->read_async(target, 0, 300, 200, &done, *stream);
+    closing.reset();
+    gate = true;
+    stream->synchronize();
+    REQUIRE(done == 200);
+    REQUIRE(std::equal(target, target + 200, bytes.begin() + 300));
+  }
   REQUIRE(code_of([&] { (void)host->open_direct("/nowhere/at/all", reason); }) == ErrorCode::IO);
   host->free(target);
 }
