@@ -110,6 +110,7 @@ EngineConfig config_from_js(const Napi::Object& object) {
   config.left_late = get_enum(object, "leftLate", stream::LatePolicy::kError);
   span_from_js(object, "horizon", config.horizon, config.horizon_float);
   config.ordered = get_bool(object, "ordered");
+  config.sweep_each_emit = get_bool(object, "sweepEachEmit");
   if (!is_nullish(get(object, "maxStateBytes"))) config.max_state_bytes = get_int(object, "maxStateBytes");
   return config;
 }

@@ -63,6 +63,15 @@ struct Play {
     return input == 0 ? random.config.left_late : random.config.streams[input - 1].late;
   }
 
+  // Such a right row counts as nothing else.
+  bool has_null_key(std::size_t input, std::int64_t row) const {
+    if (input == 0 || random.config.streams[input - 1].null_keys_equal) return false;
+    bool null = false;
+    for (const Cells& key : random.inputs[input].keys)
+      null |= !key[static_cast<std::size_t>(row)].has_value();
+    return null;
+  }
+
   std::string emit(std::int64_t most) {
     std::vector<Emitted> rows;
     const stream::EngineOutput output = engine.emit(most);
@@ -98,7 +107,7 @@ struct Play {
     std::int64_t late = 0;
     for (const std::int64_t row : batch) {
       const auto& time = rows.engine_time[static_cast<std::size_t>(row)];
-      const bool is_late = time && *time < side.w;
+      const bool is_late = time && *time < side.w && !has_null_key(input, row);
       late += is_late;
       bool accepted = !is_late;
       if (is_late && policy(input) == LatePolicy::kRevise) {

@@ -85,6 +85,7 @@ StreamEngine::Impl::Impl(EngineConfig given)
     inputs[s + 1].late = config.streams[s].late;
     rights.emplace_back(config.streams[s]);
     any_ahead |= rights[s].rules().looks_ahead();
+    any_inner |= config.streams[s].inner;
   }
 }
 
@@ -144,7 +145,9 @@ void StreamEngine::set_counters(const EngineCounters& counters) { impl_->set_cou
 
 std::int64_t StreamEngine::state_rows(int input) const noexcept {
   if (input < 0 || input >= inputs()) return 0;
-  return input == 0 ? impl_->left.live() : impl_->rights[static_cast<std::size_t>(input) - 1].rows().live();
+  const auto at = static_cast<std::size_t>(input);
+  const RowStore& store = at == 0 ? impl_->left : impl_->rights[at - 1].rows();
+  return store.live() - static_cast<std::int64_t>(impl_->inputs[at].late_rows.size());
 }
 
 std::int64_t StreamEngine::state_bytes() const noexcept { return impl_->bytes(); }
