@@ -183,6 +183,7 @@ export interface NativeStreamEngine {
   setCounters(counters: NativeStreamCounters): void;
   stateRows(input: number): number;
   stateBytes(): number;
+  holdBeside(bytes: number): void;
   pendingRows(): number;
   /** Least time of the pending left rows, in its raw unit; null where none has a time. */
   oldestPending(): bigint | number | null;

@@ -90,7 +90,7 @@ StreamEngine::Impl::Impl(EngineConfig given)
 }
 
 std::int64_t StreamEngine::Impl::bytes() const noexcept {
-  std::int64_t total = left.bytes() + pending.size() * 16;
+  std::int64_t total = beside + left.bytes() + pending.size() * 16;
   for (const RightSide& right : rights) total += right.bytes();
   return total;
 }
@@ -151,6 +151,8 @@ std::int64_t StreamEngine::state_rows(int input) const noexcept {
 }
 
 std::int64_t StreamEngine::state_bytes() const noexcept { return impl_->bytes(); }
+
+void StreamEngine::hold_beside(std::int64_t bytes) noexcept { impl_->beside = bytes; }
 
 std::optional<std::int64_t> StreamEngine::oldest_pending() const noexcept {
   if (impl_->pending.size() == 0) return std::nullopt;

@@ -117,6 +117,7 @@ struct StreamEngine::Impl {
   bool any_inner = false;  // some stream drops rows without a match
   bool ended = false;
   const std::int32_t* loading = nullptr;  // sources per row while load_rows runs
+  std::int64_t beside = 0;                // bytes that the caller keeps for these rows
   std::int64_t next_row_id = 0;
   std::int64_t revisions = 0;
   std::vector<asof::StreamStats> totals;

@@ -56,6 +56,7 @@ export class JavascriptEngine implements StreamEngine {
   #revisions = 0;
   #arrivals = 0;
   #sweepAt = SWEEP_SLACK;
+  #beside = 0;
 
   constructor(config: EngineConfig) {
     this.#config = config;
@@ -91,6 +92,7 @@ export class JavascriptEngine implements StreamEngine {
     this.#revisions = 0;
     this.#arrivals = 0;
     this.#sweepAt = SWEEP_SLACK;
+    this.#beside = 0;
   }
 
   push(input: number, batch: EngineBatch, maxTime: EngineTime | null): PushReport {
@@ -244,7 +246,12 @@ export class JavascriptEngine implements StreamEngine {
 
   stateBytes(): number {
     const rows = this.#sides.reduce((sum, side) => sum + side.rows, this.stateRows(0));
-    return this.#stores.reduce((sum, store) => sum + store.byteLength, rows * ROW_BYTES);
+    const stored = this.#stores.reduce((sum, store) => sum + store.byteLength, rows * ROW_BYTES);
+    return this.#late.reduce((sum, late) => sum + late.byteLength + late.size * ROW_BYTES, stored + this.#beside);
+  }
+
+  holdBeside(bytes: number): void {
+    this.#beside = bytes;
   }
 
   pendingRows(): number {

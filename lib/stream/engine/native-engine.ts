@@ -116,6 +116,10 @@ export class NativeEngine implements StreamEngine {
     return this.#engine.stateBytes();
   }
 
+  holdBeside(bytes: number): void {
+    this.#engine.holdBeside(bytes);
+  }
+
   pendingRows(): number {
     return this.#engine.pendingRows();
   }

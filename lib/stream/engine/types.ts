@@ -204,6 +204,8 @@ export interface StreamEngine {
   setCounters(counters: EngineCounters): void;
   stateRows(input: number): number;
   stateBytes(): number;
+  /** Bytes that the caller keeps for the rows held: they count in `stateBytes` and against `maxStateBytes`. */
+  holdBeside(bytes: number): void;
   pendingRows(): number;
   /** Least time of the pending left rows; null where none has a time. */
   oldestPending(): EngineTime | null;

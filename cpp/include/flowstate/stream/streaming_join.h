@@ -241,6 +241,8 @@ class StreamEngine {
   // Left: pending and kept; right: rows held. Without the side output.
   std::int64_t state_rows(int input) const noexcept;
   std::int64_t state_bytes() const noexcept;
+  // Bytes that the caller keeps for the rows held: they count in state_bytes() and against the cap.
+  void hold_beside(std::int64_t bytes) noexcept;
   std::int64_t pending_rows() const noexcept;
   // Earliest time of a pending left row; none where no pending row has one.
   std::optional<std::int64_t> oldest_pending() const noexcept;
