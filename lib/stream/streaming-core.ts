@@ -69,7 +69,7 @@ export interface InputCounters {
   readonly tooFarAhead: number;
   readonly nullTime: number;
   readonly nullKey: number;
-  /** Rows held. */
+  /** Rows held, the side output aside. */
   readonly stateRows: number;
   /** Dictionary values and nested rows kept for them, those included that no row uses any more. */
   readonly storedValues: number;
