@@ -110,6 +110,7 @@ EngineConfig config_from_js(const Napi::Object& object) {
   config.left_late = get_enum(object, "leftLate", stream::LatePolicy::kError);
   span_from_js(object, "horizon", config.horizon, config.horizon_float);
   config.ordered = get_bool(object, "ordered");
+  config.sweep_each_emit = get_bool(object, "sweepEachEmit");
   if (!is_nullish(get(object, "maxStateBytes"))) config.max_state_bytes = get_int(object, "maxStateBytes");
   return config;
 }
@@ -277,6 +278,7 @@ class StreamEngineObject : public Napi::ObjectWrap<StreamEngineObject> {
                              InstanceMethod<&StreamEngineObject::set_counters>("setCounters"),
                              InstanceMethod<&StreamEngineObject::state_rows>("stateRows"),
                              InstanceMethod<&StreamEngineObject::state_bytes>("stateBytes"),
+                             InstanceMethod<&StreamEngineObject::hold_beside>("holdBeside"),
                              InstanceMethod<&StreamEngineObject::pending_rows>("pendingRows"),
                              InstanceMethod<&StreamEngineObject::oldest_pending>("oldestPending"),
                              InstanceMethod<&StreamEngineObject::reset>("reset")}));
@@ -528,6 +530,15 @@ class StreamEngineObject : public Napi::ObjectWrap<StreamEngineObject> {
   }
   Napi::Value state_bytes(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), static_cast<double>(engine_->state_bytes()));
+  }
+  // holdBeside(bytes: number): void
+  Napi::Value hold_beside(const Napi::CallbackInfo& info) {
+    return guarded(info, [&]() -> Napi::Value {
+      if (info.Length() < 1 || !info[0].IsNumber())
+        throw Error(ErrorCode::ARG_TYPE, "a number of bytes was expected");
+      engine_->hold_beside(info[0].As<Napi::Number>().Int64Value());
+      return info.Env().Undefined();
+    });
   }
   // oldestPending(): bigint | number | null
   Napi::Value oldest_pending(const Napi::CallbackInfo& info) {

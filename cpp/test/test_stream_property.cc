@@ -100,8 +100,12 @@ std::string play(Choices& pick, const StreamCase& random, stream::StreamEngine& 
 
 std::string difference(const StreamCase& random, const Expected& expected, std::vector<Emitted> got) {
   std::vector<Emitted> wanted;
+  bool has_untimed = false;
+  for (const auto& time : random.inputs[0].engine_time) has_untimed |= !time.has_value();
+  const bool in_order = random.config.ordered && !has_untimed;
   for (std::size_t i = 0; i < expected.order.size(); ++i) {
-    Emitted row{expected.order[i], {}, 0, 1};
+    // Rows are numbered as they become final, those that an inner stream drops too.
+    Emitted row{expected.order[i], {}, static_cast<std::int64_t>(i), 1};
     bool keep = true;
     for (std::size_t s = 0; s < expected.matches.size(); ++s) {
       row.matches.push_back(expected.matches[s][i]);
@@ -112,12 +116,12 @@ std::string difference(const StreamCase& random, const Expected& expected, std::
   if (got.size() != wanted.size()) {
     return "rows: " + std::to_string(got.size()) + ", expected " + std::to_string(wanted.size());
   }
+  const auto all = static_cast<std::int64_t>(expected.order.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
-    if (got[i].id != static_cast<std::int64_t>(i)) return "row ids";
+    if (in_order ? got[i].id != wanted[i].id : got[i].id >= all || (i > 0 && got[i].id <= got[i - 1].id))
+      return "row ids";
   }
-  bool has_untimed = false;
-  for (const auto& time : random.inputs[0].engine_time) has_untimed |= !time.has_value();
-  if (!random.config.ordered || has_untimed) {
+  if (!in_order) {
     const auto by_left = [](const Emitted& a, const Emitted& b) { return a.left < b.left; };
     std::sort(got.begin(), got.end(), by_left);
     std::sort(wanted.begin(), wanted.end(), by_left);

@@ -57,6 +57,7 @@ export interface NativeStreamConfig {
   readonly horizon: bigint | number;
   readonly ordered: boolean;
   readonly maxStateBytes: number | null;
+  readonly sweepEachEmit: boolean;
 }
 
 /** One batch of an input, one chunk per column. Its buffers are copied before `push` returns. */
@@ -95,11 +96,11 @@ export interface NativeStreamOutput {
     /** Of the left rows first put out (or dropped by an inner stream) in this call. */
     readonly stats: NativeStreamStats;
   }[];
-  /** int64: consecutive in order of first emission. */
+  /** int64: left rows numbered as they become final, those an inner stream drops too. */
   readonly rowIds: ArrayBuffer;
   /** int8: +1 insertion, -1 retraction; null: plain insertions only. */
   readonly ops: ArrayBuffer | null;
-  /** Final rows may be left for the next call. */
+  /** As many rows as asked for: final ones may be left for the next call. */
   readonly more: boolean;
   /** Rows of this output that were put out before. */
   readonly revisions: number;
@@ -182,6 +183,7 @@ export interface NativeStreamEngine {
   setCounters(counters: NativeStreamCounters): void;
   stateRows(input: number): number;
   stateBytes(): number;
+  holdBeside(bytes: number): void;
   pendingRows(): number;
   /** Least time of the pending left rows, in its raw unit; null where none has a time. */
   oldestPending(): bigint | number | null;

@@ -21,6 +21,8 @@ export interface ColumnCodec {
   readonly shape: ColumnShape;
   /** Values (dictionaries) or rows (nested) kept here; 0 where the engine has all. */
   readonly stored: number;
+  /** Bytes of them, about. */
+  readonly storedBytes: number;
   /** The rows as the engine takes them; copied where they stay here. */
   encode(data: Data): NativeColumn;
   /** The engine did not take what was encoded last. */
@@ -47,6 +49,7 @@ export function columnCodec(where: string, foreign: DataType): ColumnCodec {
 
 class PlainCodec implements ColumnCodec {
   readonly stored = 0;
+  readonly storedBytes = 0;
 
   constructor(
     readonly shape: ColumnShape,

@@ -11,7 +11,7 @@ import { type Data, type Dictionary, type DataType, Vector } from 'apache-arrow'
 
 import { type NativeColumn, type NativeOutputColumn, NativeType } from '../internal/native.js';
 import type { ColumnCodec } from './column-codec.js';
-import { everyRow, oneChunk, validAt } from './encoded-rows.js';
+import { bytesOfData, everyRow, oneChunk, validAt } from './encoded-rows.js';
 import type { ColumnShape } from './engine/types.js';
 import { fail } from '../internal/validate.js';
 import { layoutOf, nativeColumn, payloadColumn, validityOf } from '../schema/arrow-columns.js';
@@ -22,6 +22,8 @@ import { dataFromOutput, takeColumn } from '../schema/take.js';
 /** Chunks of a dictionary past which they are made fewer, and how many then: refilling a place copies one. */
 const MAX_PARTS = 32;
 const EVEN_PARTS = 16;
+/** What a value costs beside its own bytes, about: it is found by value and by code. */
+const VALUE_BYTES = 64;
 /** Fewer values than this are not worth a sweep. */
 const FLOOR = 1024;
 
@@ -36,8 +38,10 @@ export class DictionaryCodec implements ColumnCodec {
   /** Values that are freed, too. Nested values are all different, and not here. */
   #codes = new Map<Canonical, number>();
   /** The other way round. */
-  #values: Canonical[] = [];
+  #values: (Canonical | undefined)[] = [];
   #parts: Data[] = [];
+  /** Of the parts; null where they have changed since. */
+  #bytes: number | null = 0;
   /** Codes given, freed ones too. */
   #size = 0;
   #free = new Set<number>();
@@ -67,6 +71,11 @@ export class DictionaryCodec implements ColumnCodec {
 
   get stored(): number {
     return this.#size;
+  }
+
+  get storedBytes(): number {
+    this.#bytes ??= this.#parts.reduce((sum, part) => sum + bytesOfData(part), this.#size * VALUE_BYTES);
+    return this.#bytes;
   }
 
   encode(data: Data): NativeColumn {
@@ -122,7 +131,8 @@ export class DictionaryCodec implements ColumnCodec {
         used[last.codes === null ? code : last.codes[code]!] = 1;
     }
     const count = used.reduce((sum, one) => sum + one, 0);
-    if (this.#size > 4 * count + FLOOR) this.#shorten(used.lastIndexOf(1) + 1);
+    if (all || this.#size > 4 * count + FLOOR) this.#shorten(used.lastIndexOf(1) + 1);
+    if (all && count < this.#size) this.#empty(used);
     this.#freed = [];
     for (let code = 0; code < this.#size; code++) if (used[code] === 0) this.#freed.push(code);
     this.#free = new Set(this.#freed);
@@ -138,6 +148,7 @@ export class DictionaryCodec implements ColumnCodec {
     this.#codes = new Map();
     this.#values = [];
     this.#parts = [];
+    this.#bytes = 0;
     this.#size = 0;
     this.#free = new Set();
     this.#freed = [];
@@ -249,20 +260,34 @@ export class DictionaryCodec implements ColumnCodec {
     if (refilled && own[0] === this.#parts[0]) own[0] = take([own[0]!], everyRow(own[0]!.length));
     if (next < added.length) own.push(take(parts, Int32Array.from(added.slice(next))));
     this.#size += added.length - next;
+    this.#bytes = null;
     this.#parts = own.length > MAX_PARTS ? this.#even(own, this.#size) : own;
     this.#vector = null;
   }
 
-  /** The first `size` values in a few chunks of one length. */
-  #even(chunks: readonly Data[], size: number): Data[] {
+  /** The first `size` values, null where not `kept`, in a few chunks of one length. */
+  #even(chunks: readonly Data[], size: number, kept: (code: number) => boolean = () => true): Data[] {
     const { where, type } = this;
     const step = Math.max(1, Math.ceil(size / EVEN_PARTS));
     const parts: Data[] = [];
     for (let start = 0; start < size; start += step) {
-      const rows = everyRow(Math.min(step, size - start)).map((row) => start + row);
+      const rows = everyRow(Math.min(step, size - start)).map((row) => (kept(start + row) ? start + row : -1));
       parts.push(takeColumn({ where, type: type.dictionary, chunks }, rows, type.dictionary));
     }
     return parts;
+  }
+
+  /** Lets go of the values that are not used; nulls keep their places. */
+  #empty(used: Uint8Array): void {
+    for (let code = 0; code < this.#size; code++) {
+      if (used[code] === 1) continue;
+      const value = this.#values[code];
+      if (value !== undefined) this.#codes.delete(value);
+      this.#values[code] = undefined;
+    }
+    this.#bytes = null;
+    this.#parts = this.#even(this.#parts, this.#size, (code) => used[code] === 1);
+    this.#vector = null;
   }
 
   /** Forgets all codes from `size` on. */
@@ -272,6 +297,7 @@ export class DictionaryCodec implements ColumnCodec {
       if (value !== undefined) this.#codes.delete(value);
     }
     this.#values.length = Math.min(size, this.#values.length);
+    this.#bytes = null;
     this.#parts = this.#even(this.#parts, size);
     this.#size = size;
     this.#vector = null;

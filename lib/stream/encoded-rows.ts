@@ -1,4 +1,6 @@
 /** Columns of fixed-width integers as the engines take them and give them back: codes and handles. */
+import type { Data } from 'apache-arrow';
+
 import { type NativeChunk, type NativeColumn, type NativeOutputColumn, NativeType } from '../internal/native.js';
 import type { ColumnShape } from './engine/types.js';
 
@@ -16,4 +18,11 @@ export function validAt({ validity }: NativeOutputColumn): (row: number) => bool
   if (validity === null) return () => true;
   const bits = new Uint8Array(validity);
   return (row) => (bits[row >> 3]! & (1 << (row & 7))) !== 0;
+}
+
+/** Bytes of a column's own buffers. */
+export function bytesOfData({ valueOffsets, values, nullBitmap, typeIds, variadicBuffers, children }: Data): number {
+  const buffers: readonly unknown[] = [valueOffsets, values, nullBitmap, typeIds, ...(variadicBuffers ?? [])];
+  const own = buffers.reduce<number>((sum, buffer) => sum + (ArrayBuffer.isView(buffer) ? buffer.byteLength : 0), 0);
+  return (children as readonly Data[]).reduce((sum, child) => sum + bytesOfData(child), own);
 }

@@ -3,7 +3,7 @@ import type { Data, DataType } from 'apache-arrow';
 
 import { type NativeColumn, type NativeOutputColumn, NativeType } from '../internal/native.js';
 import type { ColumnCodec } from './column-codec.js';
-import { everyRow, oneChunk, validAt } from './encoded-rows.js';
+import { bytesOfData, everyRow, oneChunk, validAt } from './encoded-rows.js';
 import type { ColumnShape } from './engine/types.js';
 import { fail } from '../internal/validate.js';
 import { localData } from '../schema/arrow-types.js';
@@ -28,6 +28,7 @@ export class HandleCodec implements ColumnCodec {
   /** The first handle given since the last sweep, and the next. */
   #first = 0;
   #next = 0;
+  #bytes = 0;
 
   constructor(
     private readonly where: string,
@@ -40,11 +41,16 @@ export class HandleCodec implements ColumnCodec {
     return this.#handles.length + this.#next - this.#first;
   }
 
+  get storedBytes(): number {
+    return this.#bytes;
+  }
+
   encode(data: Data): NativeColumn {
     const { where, type } = this;
     const copy = takeColumn({ where, type, chunks: [localData(data)] }, everyRow(data.length), type);
     const first = this.#next;
     this.#segments.push({ first, data: copy });
+    this.#bytes += bytesOfData(copy);
     this.#next += data.length;
     const values = BigInt64Array.from({ length: data.length }, (_, row) => BigInt(first + row));
     return oneChunk(this.shape, {
@@ -59,7 +65,9 @@ export class HandleCodec implements ColumnCodec {
 
   rollBack(): void {
     const last = this.#segments.pop();
-    if (last !== undefined) this.#next = last.first;
+    if (last === undefined) return;
+    this.#next = last.first;
+    this.#bytes -= bytesOfData(last.data);
   }
 
   decode(output: NativeOutputColumn, type: DataType): Data {
@@ -89,6 +97,7 @@ export class HandleCodec implements ColumnCodec {
     this.#handles = handles;
     this.#segments = [];
     this.#first = this.#next;
+    this.#bytes = bytesOfData(this.#kept) + handles.byteLength;
   }
 
   clear(): void {
@@ -97,6 +106,7 @@ export class HandleCodec implements ColumnCodec {
     this.#segments = [];
     this.#first = 0;
     this.#next = 0;
+    this.#bytes = 0;
   }
 
   #take(rows: Int32Array, type: DataType): Data {

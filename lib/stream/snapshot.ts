@@ -1,7 +1,7 @@
 /**
  * Snapshots of a live join: the rows of every input, watermarks, counters, rows of the side output that nobody has
- * taken, and the caller's positions, as one blob. Restored into a join of the same options, on the engine that made it,
- * the output goes on as if nothing had happened.
+ * taken, and the caller's positions, as one blob. Restored into a join of the same options, on either engine, the output
+ * goes on as if nothing had happened.
  */
 import { Binary, Data, Field, Int32, Int64, Int8, Table, tableFromIPC, tableToIPC } from 'apache-arrow';
 

@@ -134,9 +134,8 @@ export class StreamingAligner<Name extends string = string> {
   }
 
   /**
-   * Goes on from a snapshot of a join with the same options and schemas; what was held before is forgotten. In the
-   * engine that made it the parts and row ids are those of a join that never stopped. The other engine reads it too, but
-   * which part a row comes with, and its row id, may differ there. Throws FS_ERR_ARG_TYPE, FS_ERR_CORRUPT,
+   * Goes on from a snapshot of a join with the same options and schemas, whichever engine made it; what was held before
+   * is forgotten. Parts and row ids are those of a join that never stopped. Throws FS_ERR_ARG_TYPE, FS_ERR_CORRUPT,
    * FS_ERR_ARG_RANGE (a join with other options), FS_ERR_SCHEMA; nothing has changed then.
    */
   restore(blob: Uint8Array): void {

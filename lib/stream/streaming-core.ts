@@ -31,7 +31,7 @@ import {
 import { JoinWatermarks } from './join-watermarks.js';
 import { JoinMetrics } from './join-metrics.js';
 import type { StreamMetrics } from './metrics/index.js';
-import { storedValues, sweepStored } from './sweep.js';
+import { storedBytes, storedValues, sweepStored } from './sweep.js';
 import type { JsonValue, SourceClock } from './watermark/index.js';
 
 /** Which of an input's sources rows or promises belong to. */
@@ -69,7 +69,7 @@ export interface InputCounters {
   readonly tooFarAhead: number;
   readonly nullTime: number;
   readonly nullKey: number;
-  /** Rows held. */
+  /** Rows held, the side output aside. */
   readonly stateRows: number;
   /** Dictionary values and nested rows kept for them, those included that no row uses any more. */
   readonly storedValues: number;
@@ -125,6 +125,8 @@ export class StreamingCore {
   #streaming = false;
   /** Sources of the stream: each holds its input back from the beginning on. */
   #feeds: readonly { readonly input: number; readonly source: number }[] = [];
+  /** Bytes beside the engine that it knows of. */
+  #beside = 0;
   /** Of the side output: rows that a snapshot or a sweep had to look at before they were taken. */
   #late: readonly WaitingLate[] = [];
 
@@ -239,6 +241,7 @@ export class StreamingCore {
     const { plan, engine } = this.#running;
     engine.reset();
     for (const { stored } of plan.inputs) for (const { codec } of stored) codec.clear();
+    this.#beside = 0;
     this.#running = { ...this.#running, watermarks: new JoinWatermarks(plan, this.settings) };
   }
 
@@ -315,6 +318,7 @@ export class StreamingCore {
     const all = [...this.#late, ...call(() => running.engine.takeLate())];
     const reports = all.map((late) => lateReport(running.plan, late));
     this.#late = [];
+    this.#weigh(running);
     return reports;
   }
 
@@ -322,7 +326,7 @@ export class StreamingCore {
   snapshot(): Uint8Array {
     this.#requireNotClosed();
     const { plan, engine, watermarks } = this.#running ?? this.#missingSchemas();
-    if (this.#unsent) {
+    if (this.#revising) {
       throw createError(
         'FS_ERR_BUSY',
         'late rows have changed emitted ones: emit() their revisions, then take a snapshot',
@@ -356,6 +360,8 @@ export class StreamingCore {
     this.#running = { plan, engine, engineName: name, watermarks };
     this.#metrics.reset(engine);
     this.#late = late;
+    this.#beside = 0;
+    this.#weigh(this.#running);
     this.#positions.restore(snapshot.state.positions);
     this.#waiting = [];
     this.#promises = [];
@@ -428,13 +434,21 @@ export class StreamingCore {
     const inputPlan = plan.inputs[input]!;
     const maxTime = watermarks.maxTime(input, source);
     const mark = watermarks.punctuation(input, rows);
-    const batch = this.#encode(running, input, rows, source);
+    const take = (): PushReport => {
+      const batch = this.#encode(running, input, rows, source);
+      this.#weigh(running);
+      try {
+        return engine.push(input, batch, maxTime);
+      } catch (thrown) {
+        for (const { codec } of inputPlan.stored) codec.rollBack();
+        this.#weigh(running);
+        throw fromNative(thrown);
+      }
+    };
     let report: PushReport;
     try {
-      report = engine.push(input, batch, maxTime);
-    } catch (thrown) {
-      for (const { codec } of inputPlan.stored) codec.rollBack();
-      const error = fromNative(thrown);
+      report = this.#withRoom(running, take);
+    } catch (error) {
       if (this.settings.onStateFull === 'error' && isBackpressure(error)) this.close();
       throw error;
     }
@@ -446,6 +460,35 @@ export class StreamingCore {
       this.#positions.read(input, source, position, newest === null ? null : fromEngineTime(newest, inputPlan));
     }
     this.#sync(running);
+  }
+
+  /** Where the cap is met, once more after all that no row uses has been let go. */
+  #withRoom(running: Running, take: () => PushReport): PushReport {
+    try {
+      return take();
+    } catch (error) {
+      if (!isBackpressure(error) || this.#beside === 0 || this.#revising) throw error;
+    }
+    this.#sweepAll(running);
+    try {
+      return take();
+    } catch (error) {
+      this.#sweepAll(running);
+      throw error;
+    }
+  }
+
+  #sweepAll(running: Running): void {
+    this.#late = call(() => sweepStored(running.plan, running.engine, this.#late, true));
+    this.#weigh(running);
+  }
+
+  /** Tells the engine how much is kept beside it. */
+  #weigh({ plan, engine }: Running): void {
+    const bytes = storedBytes(plan, this.#late);
+    if (bytes === this.#beside) return;
+    this.#beside = bytes;
+    call(() => engine.holdBeside(bytes));
   }
 
   /** Where a dictionary is full, once more after all that no row uses has been let go. */
@@ -482,6 +525,7 @@ export class StreamingCore {
     this.#metrics.emitted(running, output, batch.data.children[plan.inputs[0]!.time]!);
     if (!this.#positions.isEmpty) this.#settle({ plan, engine });
     if (!this.#revising) this.#late = call(() => sweepStored(plan, engine, this.#late));
+    this.#weigh(running);
     return batch;
   }
 

@@ -40,11 +40,11 @@ export interface LiveOptions<Input extends string = string> {
   readonly onStateFull?: 'backpressure' | 'error';
   readonly highWaterMark?: HighWaterMark;
   /**
-   * Integer columns that order rows of one time and source: a name per input, or one for all. Default: rows are counted
-   * as they come, per source.
+   * Integer columns that order rows of one time and source: a name per input, or one for all. Values fit int64 and are
+   * not repeated there. Default: rows are counted as they come, per source.
    */
   readonly sequence?: string | Readonly<Partial<Record<Input, string>>>;
-  /** Name of an extra int64 column that numbers left rows in order of their first emission. */
+  /** Name of an extra int64 column that numbers left rows as they become final, those an inner join drops included. */
   readonly rowId?: string;
   /** Name of an extra int8 column: 1 for a row, -1 for one that is taken back. `'revise'` needs it, and `rowId`. */
   readonly op?: string;

@@ -27,6 +27,7 @@ import { dataFromOutput } from '../schema/take.js';
 import { type ColumnCodec, columnCodec } from './column-codec.js';
 import type { TimeDomain } from './watermark/index.js';
 import type { StreamingSettings } from './parse-streaming.js';
+import { wideSequence } from './sequence-column.js';
 
 /** A column that the engine keeps: where it is in the batches, and how it goes in. */
 export interface StoredColumn {
@@ -242,6 +243,7 @@ export function planStreaming(parsed: ParsedJoin, settings: StreamingSettings): 
       settings.horizon === null ? (float ? 0 : 0n) : toEngineTime(settings.horizon, leftInput, 'horizon', 'down'),
     ordered: settings.ordered,
     maxStateBytes: settings.maxStateBytes,
+    sweepEachEmit: false,
   };
   const output = planOutput(parsed, settings, leftStored.columns, plan.leftColumns, planned);
   return { config, inputs: [leftInput, ...planned.map(({ input }) => input)], output, parsed };
@@ -371,7 +373,7 @@ export function encodeRows(
       columns,
       knownAt: input.knownAt === null ? null : column(input.knownAt),
       source,
-      sequence: input.sequence === null ? null : column(input.sequence),
+      sequence: input.sequence === null ? null : wideSequence(column(input.sequence)),
     };
   } catch (error) {
     for (const codec of encoded) codec.rollBack();

@@ -1,6 +1,10 @@
 /** Lets go of dictionary values and nested rows that nothing uses any more. */
+import type { NativeOutputColumn } from '../internal/native.js';
 import type { LateOutput, StreamEngine } from './engine/types.js';
 import type { StreamingPlan } from './streaming-plan.js';
+
+/** Source, sequence, reason, and where the ids of affected rows begin. */
+const LATE_ROW_BYTES = 20;
 
 /**
  * Sweeps the columns of inputs where that is due, or of all with `all`. `late` are rows of the side output that the
@@ -35,4 +39,21 @@ export function sweepStored(
 /** Dictionary values and nested rows kept for an input beside the engine. */
 export function storedValues({ inputs }: StreamingPlan, input: number): number {
   return inputs[input]!.stored.reduce((sum, { codec }) => sum + codec.stored, 0);
+}
+
+/** Bytes kept beside the engine: of dictionary values, of nested rows, and of rows of the side output that it gave. */
+export function storedBytes({ inputs }: StreamingPlan, late: readonly LateOutput[]): number {
+  const values = inputs.reduce(
+    (sum, { stored }) => stored.reduce((bytes, { codec }) => bytes + codec.storedBytes, sum),
+    0,
+  );
+  return late.reduce(
+    (sum, { columns, rows }) =>
+      columns.reduce((bytes, column) => bytes + bytesOfOutput(column), sum + rows * LATE_ROW_BYTES),
+    values,
+  );
+}
+
+function bytesOfOutput({ values, offsets, validity }: NativeOutputColumn): number {
+  return (values?.byteLength ?? 0) + (offsets?.byteLength ?? 0) + (validity?.byteLength ?? 0);
 }

@@ -7,14 +7,17 @@ import { type Table } from 'apache-arrow';
 
 import { alignStreamsSync } from '../../lib/join/align-streams';
 import { asofJoinSync } from '../../lib/join/asof-join';
+import { engineTesting } from '../../lib/stream/engine/create-engine';
 import { StreamingAligner } from '../../lib/stream/streaming-aligner';
 import { StreamingJoin } from '../../lib/stream/streaming-join';
 import { type Cell, cellsOf, table } from '../helpers/columns';
 import { addon } from '../helpers/executors';
+import { oracle, type OracleRow, type OracleSide } from '../helpers/oracle';
 import { runs } from '../helpers/property';
 import { numbered, pick, randomOf, session } from '../helpers/streaming';
 
 const backends = addon === null ? (['javascript'] as const) : (['javascript', 'native'] as const);
+const enginesSwept = backends.flatMap((backend) => [[backend, false] as const, [backend, true] as const]);
 
 const side = fc.array(
   fc.record({
@@ -49,13 +52,40 @@ const match = fc.record({
   nullKeys: fc.constantFrom('distinct' as const, 'equal' as const),
   how: fc.constantFrom('left' as const, 'inner' as const),
 });
+type Match = typeof match extends fc.Arbitrary<infer T> ? T : never;
+
+/** What each left row is joined with, by numbers of rows: the oracle's answer in one stream. */
+function answerOf(left: Rows, right: Rows, own: Match): OracleRow[] {
+  const sideOf = (rows: Rows): OracleSide => ({
+    times: rows.map(({ t }) => t),
+    keys: rows.map(({ k }) => (k === null ? (own.nullKeys === 'equal' ? 'null' : null) : `=${k}`)),
+  });
+  const { direction, allowExactMatches: allowExact, ties, nearestTie, tolerance = null } = own;
+  return oracle(sideOf(left), sideOf(right), { direction, allowExact, ties, nearestTie, tolerance, lag: 0n });
+}
+
+/** Rows of the result by numbers: the left's, and each right's or null. */
+function wantedOf(left: Rows, answers: readonly OracleRow[][], matching: readonly Match[]): string[] {
+  return left.flatMap((_, l) => {
+    const rights = answers.map((answer) => answer[l]!.right);
+    if (rights.some((right, s) => right < 0 && matching[s]!.how === 'inner')) return [];
+    return [[l, ...rights.map((right) => (right < 0 ? null : right))].join()];
+  });
+}
+
+function numbersOf(from: Table, names: readonly string[]): string[] {
+  return lines(from, names).map((line) => line.join());
+}
 
 function lines(from: Table, names: readonly string[]): Cell[][] {
   const columns = names.map((name) => cellsOf(from, name));
   return Array.from({ length: from.numRows }, (_, row) => columns.map((column) => column[row] as Cell));
 }
 
-describe.each(backends)('on the %s engine', (backend) => {
+describe.each(enginesSwept)('on the %s engine, swept at every emit: %s', (backend, swept) => {
+  beforeAll(() => (engineTesting.sweepEachEmit = swept));
+  afterAll(() => (engineTesting.sweepEachEmit = false));
+
   test.each(['ordered', 'asFinal'] as const)('a changelog is the join over all rows, %s', (emit) => {
     fc.assert(
       fc.property(side, side, match, fc.integer(), fc.constantFrom(1, 4, 15), (l, r, matching, seed, maxBatch) => {
@@ -92,16 +122,20 @@ describe.each(backends)('on the %s engine', (backend) => {
         parts.push(join.flush());
         const names = asofJoinSync(left, right, options).schema.fields.map(({ name }) => name);
         const live = new Map<bigint, string>();
+        const joined = new Map<bigint, string>();
         const text = (cells: readonly Cell[]): string => cells.map((cell) => `${cell as string}`).join(',');
         for (const part of parts) {
           const ids = cellsOf(part, 'id') as bigint[];
           const ops = cellsOf(part, 'op') as bigint[];
+          const numbers = numbersOf(part, ['a_seq', 'b_seq']);
           lines(part, names).forEach((line, i) => {
             if (ops[i] === -1n) {
               // What is taken back is what stands.
               expect(live.get(ids[i]!)).toBe(text(line));
               live.delete(ids[i]!);
+              joined.delete(ids[i]!);
             } else {
+              joined.set(ids[i]!, numbers[i]!);
               expect(live.has(ids[i]!)).toBe(false);
               live.set(ids[i]!, text(line));
             }
@@ -109,9 +143,10 @@ describe.each(backends)('on the %s engine', (backend) => {
         }
         const expected = lines(asofJoinSync(left, right, options), names).map(text);
         expect([...live.values()].sort()).toEqual(expected.sort());
+        expect([...joined.values()].sort()).toEqual(wantedOf(l, [answerOf(l, r, matching)], [matching]).sort());
         expect(join.counters.inputs.left!.lateBeyondHorizon).toBe(0);
       }),
-      runs(250),
+      runs(125),
     );
   });
 
@@ -164,9 +199,12 @@ describe.each(backends)('on the %s engine', (backend) => {
           expect(ordered(parts.flatMap((part) => lines(part, columns)))).toEqual(
             ordered(lines(expected.table, columns)),
           );
+          const answers = matching.map((own, s) => answerOf(sides[0]!, sides[s + 1]!, own));
+          const numbers = parts.flatMap((part) => numbersOf(part, ['left_seq', 'x_x_seq', 'y_y_seq', 'z_z_seq']));
+          expect(numbers.sort()).toEqual(wantedOf(sides[0]!, answers, matching).sort());
         },
       ),
-      runs(150),
+      runs(75),
     );
   });
 });

@@ -73,9 +73,8 @@ inline std::int64_t add_saturating(std::int64_t a, std::int64_t b) noexcept {
 inline std::int64_t minus(std::int64_t time, Kind kind, std::int64_t whole, double real) noexcept {
   if (time == kBegin) return kBegin;
   if (kind == Kind::kFloat) {
-    // A little more than asked for, so that rounding never cuts off a row at the edge.
     const double at = asof::from_ordered_bits(time) - real;
-    return at != at ? kBegin : add_saturating(asof::ordered_bits(at), -1);
+    return at != at ? kBegin : asof::ordered_bits(at);
   }
   return add_saturating(time, -whole);
 }

@@ -108,16 +108,36 @@ std::size_t StreamEngine::Impl::judge_block(const PendingRow* rows, std::size_t 
   return count;
 }
 
-// Final rows with times from the front of what waits, at most `room`.
+// Of the judged rows from `from` on, those that no inner stream drops.
+std::size_t StreamEngine::Impl::put_out(const Judged& out, std::size_t from) const noexcept {
+  const std::size_t end = out.left.size();
+  if (!any_inner) return end - from;
+  std::size_t count = 0;
+  for (std::size_t i = from; i < end; ++i) {
+    bool stays = true;
+    for (std::size_t s = 0; s < rights.size(); ++s) {
+      stays &= !config.streams[s].inner || out.matched[s][i] != kNoSlot;
+    }
+    count += stays;
+  }
+  return count;
+}
+
+// Final rows with times from the front of what waits, until `room` of them are to be put out: what an inner stream drops
+// takes no room.
 void StreamEngine::Impl::judge_in_order(std::size_t room, Judged& out) {
   pending.start();
   const bool bounded = config.ordered && !ended;
   std::size_t done = 0;
-  while (done < room) {
-    const std::size_t got = pending.read(std::min(kBlock, room - done), inputs[0].watermark, !bounded, left);
+  std::size_t filled = 0;
+  while (filled < room) {
+    const std::size_t got =
+        pending.read(std::min(kBlock, room - filled), inputs[0].watermark, !bounded, left);
     if (got == 0) break;
+    const std::size_t from = out.left.size();
     const std::size_t final = judge_block(pending.picked().data() + done, got, out);
     done += final;
+    filled += put_out(out, from);
     if (final < got) break;
   }
 }
@@ -128,11 +148,11 @@ void StreamEngine::Impl::judge_any(std::size_t room, Judged& out) {
   pending.start();
   std::size_t done = 0;
   std::vector<Verdict> verdicts(rights.size());
-  const std::size_t first = out.left.size();
-  for (bool reached = true; reached && out.left.size() - first < room;) {
+  std::size_t filled = 0;
+  for (bool reached = true; reached && filled < room;) {
     const std::size_t got = pending.read(kBlock, 0, true, left);
     if (got == 0) break;
-    for (std::size_t i = 0; i < got && reached && out.left.size() - first < room; ++i) {
+    for (std::size_t i = 0; i < got && reached && filled < room; ++i) {
       const PendingRow& row = pending.picked()[done + i];
       bool final = true;
       for (std::size_t s = 0; s < rights.size(); ++s) {
@@ -149,6 +169,7 @@ void StreamEngine::Impl::judge_any(std::size_t room, Judged& out) {
         out.matched[s].push_back(verdicts[s].slot);
         out.why[s].push_back(static_cast<std::uint8_t>(verdicts[s].why));
       }
+      filled += put_out(out, out.left.size() - 1);
     }
     done += got;
   }
@@ -160,7 +181,6 @@ EngineOutput StreamEngine::Impl::emit(std::int64_t max_rows) {
   j.left.clear();
   j.ids.clear();
   j.ops.clear();
-  j.new_ids.clear();
   j.matched.resize(rights.size());
   j.why.resize(rights.size());
   for (std::size_t s = 0; s < rights.size(); ++s) {
@@ -168,8 +188,7 @@ EngineOutput StreamEngine::Impl::emit(std::int64_t max_rows) {
     j.why[s].clear();
   }
   const auto most = static_cast<std::size_t>(std::max<std::int64_t>(max_rows, 0));
-  std::int64_t next_id = next_row_id;
-  const std::size_t looked = most > 0 && !kept.changed().empty() ? revise(most, j, next_id) : 0;
+  const std::size_t looked = most > 0 && !kept.changed().empty() ? revise(most, j) : 0;
   const std::size_t revised = j.left.size();
   const std::size_t room = most > revised ? most - revised : 0;
   for (std::size_t s = 0; s < rights.size(); ++s) j.why[s].resize(revised);
@@ -178,7 +197,8 @@ EngineOutput StreamEngine::Impl::emit(std::int64_t max_rows) {
     const RowHeader& y = left.header(b);
     return x.source != y.source ? x.source < y.source : x.sequence < y.sequence;
   });
-  const std::size_t without_time = std::min(room, untimed.size());
+  // An inner join drops them all.
+  const std::size_t without_time = any_inner && room > 0 ? untimed.size() : std::min(room, untimed.size());
   for (std::size_t i = 0; i < without_time; ++i) {
     j.left.push_back(untimed[i]);
     for (std::size_t s = 0; s < rights.size(); ++s) {
@@ -187,10 +207,11 @@ EngineOutput StreamEngine::Impl::emit(std::int64_t max_rows) {
     }
   }
   const bool any_place = !config.ordered && any_ahead && !ended;
+  const std::size_t left_over = any_inner ? room : room - without_time;
   if (any_place) {
-    judge_any(room - without_time, j);
+    judge_any(left_over, j);
   } else {
-    judge_in_order(room - without_time, j);
+    judge_in_order(left_over, j);
   }
   const std::size_t fresh = j.left.size() - revised;
   const std::size_t timed = fresh - without_time;
@@ -210,7 +231,7 @@ EngineOutput StreamEngine::Impl::emit(std::int64_t max_rows) {
       for (std::size_t i = 0; i < fresh; ++i) keep[i] &= j.matched[s][revised + i] != kNoSlot;
     }
   }
-  // Rows that an inner stream drops are judged and taken out, but not put out.
+  // Rows that an inner stream drops are numbered, judged and taken out, but not put out.
   std::vector<std::uint32_t> leaving(j.left.begin() + static_cast<std::ptrdiff_t>(revised), j.left.end());
   std::vector<std::uint32_t> found;  // of rows to be kept: matches, stream by stream for each row
   if (keeps) {
@@ -247,8 +268,11 @@ EngineOutput StreamEngine::Impl::emit(std::int64_t max_rows) {
     if (shape.want_age) stream.age = age_column(s, j.left, j.matched[s]);
   }
   output.row_ids = Buffer(static_cast<std::size_t>(n) * 8);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
-    output.row_ids.as<std::int64_t>()[i] = i < revised ? j.ids[i] : next_id++;
+  std::size_t numbered = 0;
+  for (; numbered < revised; ++numbered) output.row_ids.as<std::int64_t>()[numbered] = j.ids[numbered];
+  for (std::size_t i = 0; i < fresh; ++i) {
+    if (!keep.empty() && keep[i] == 0) continue;
+    output.row_ids.as<std::int64_t>()[numbered++] = next_row_id + static_cast<std::int64_t>(i);
   }
   if (revised > 0) {
     output.ops = Buffer(static_cast<std::size_t>(n));
@@ -256,29 +280,28 @@ EngineOutput StreamEngine::Impl::emit(std::int64_t max_rows) {
     std::memcpy(output.ops.data(), j.ops.data(), revised);
     output.revisions = static_cast<std::int64_t>(revised);
   }
-  if (keeps) kept.reserve(static_cast<std::int64_t>(fresh) + kept.live());
-  // Everything is made; now the state follows.
-  if (looked > 0) settle_revisions(looked, j);
-  untimed.erase(untimed.begin(), untimed.begin() + static_cast<std::ptrdiff_t>(without_time));
+  if (keeps) kept.reserve(static_cast<std::int64_t>(fresh));
+  std::vector<std::uint32_t>& gone = sorting.slots;
+  gone.clear();
   if (any_place) {
-    std::vector<std::uint32_t>& gone = sorting.slots;
     gone.assign(leaving.begin() + static_cast<std::ptrdiff_t>(without_time), leaving.end());
     std::sort(gone.begin(), gone.end());
+  }
+  // Everything is made; now the state follows.
+  if (looked > 0) settle_revisions(looked);
+  untimed.erase(untimed.begin(), untimed.begin() + static_cast<std::ptrdiff_t>(without_time));
+  if (any_place) {
     pending.remove([&](std::uint32_t slot) { return std::binary_search(gone.begin(), gone.end(), slot); });
   } else {
     pending.take(timed);
   }
-  std::int64_t id = next_row_id + static_cast<std::int64_t>(j.new_ids.size());
-  for (std::size_t i = 0; i < fresh; ++i) {
-    const bool dropped = !keep.empty() && keep[i] == 0;
-    if (keeps && i >= without_time) {
-      kept.add(leaving[i], dropped ? -1 : id, found.data() + i * rights.size(), left, rights);
-    }
-    id += !dropped;
+  for (std::size_t i = without_time; keeps && i < fresh; ++i) {
+    kept.add(leaving[i], next_row_id + static_cast<std::int64_t>(i), found.data() + i * rights.size(), left,
+             rights);
   }
   for (std::size_t i = keeps ? without_time : leaving.size(); i-- > 0;) left.release(leaving[i]);
-  output.more = timed + without_time == room && most > 0;
-  next_row_id = next_id;
+  output.more = most > 0 && static_cast<std::size_t>(n) >= most;
+  next_row_id += static_cast<std::int64_t>(fresh);
   revisions += output.revisions;
   for (std::size_t s = 0; s < rights.size(); ++s) {
     const asof::StreamStats& stats = output.streams[s].stats;
@@ -288,7 +311,7 @@ EngineOutput StreamEngine::Impl::emit(std::int64_t max_rows) {
     totals[s].tolerance_exceeded += stats.tolerance_exceeded;
     rights[s].count_work(stats.rows);
   }
-  evict(false);
+  evict(config.sweep_each_emit);
   return output;
 }
 

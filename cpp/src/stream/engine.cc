@@ -85,11 +85,12 @@ StreamEngine::Impl::Impl(EngineConfig given)
     inputs[s + 1].late = config.streams[s].late;
     rights.emplace_back(config.streams[s]);
     any_ahead |= rights[s].rules().looks_ahead();
+    any_inner |= config.streams[s].inner;
   }
 }
 
 std::int64_t StreamEngine::Impl::bytes() const noexcept {
-  std::int64_t total = left.bytes() + pending.size() * 16;
+  std::int64_t total = beside + left.bytes() + pending.size() * 16;
   for (const RightSide& right : rights) total += right.bytes();
   return total;
 }
@@ -144,10 +145,14 @@ void StreamEngine::set_counters(const EngineCounters& counters) { impl_->set_cou
 
 std::int64_t StreamEngine::state_rows(int input) const noexcept {
   if (input < 0 || input >= inputs()) return 0;
-  return input == 0 ? impl_->left.live() : impl_->rights[static_cast<std::size_t>(input) - 1].rows().live();
+  const auto at = static_cast<std::size_t>(input);
+  const RowStore& store = at == 0 ? impl_->left : impl_->rights[at - 1].rows();
+  return store.live() - static_cast<std::int64_t>(impl_->inputs[at].late_rows.size());
 }
 
 std::int64_t StreamEngine::state_bytes() const noexcept { return impl_->bytes(); }
+
+void StreamEngine::hold_beside(std::int64_t bytes) noexcept { impl_->beside = bytes; }
 
 std::optional<std::int64_t> StreamEngine::oldest_pending() const noexcept {
   if (impl_->pending.size() == 0) return std::nullopt;

@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "clock.h"
@@ -36,6 +35,7 @@ struct Sorting {
   std::vector<std::uint8_t> dead;
   std::vector<std::int64_t> known;
   std::vector<std::uint8_t> known_dead;
+  std::vector<std::uint8_t> null_key;
   std::vector<std::int64_t> sequence;
   std::vector<std::vector<std::int32_t>> codes;  // per stream
   std::vector<std::uint32_t> taken;              // batch rows
@@ -68,7 +68,7 @@ struct StreamEngine::Impl {
                    std::size_t key_lists, std::size_t keys, bool has_known) const;
   void read_sequences(Input& input, const EngineBatch& batch);
   void classify(std::size_t input, const EngineBatch& batch, std::optional<std::int64_t> max_time,
-                PushReport& report, bool& late_error, std::int64_t& late_row);
+                PushReport& report);
   void check_room(std::int64_t rows, const RowStore& store, const EngineBatch& batch);
   void finish_push(Input& input, const EngineBatch& batch, const PushReport& report) noexcept;
 
@@ -79,9 +79,9 @@ struct StreamEngine::Impl {
     std::vector<std::vector<std::uint8_t>> why;       // of first emissions only
     std::vector<std::int64_t> ids;                    // of revisions; the others' follow
     std::vector<std::int8_t> ops;
-    std::vector<std::pair<std::uint32_t, std::int64_t>> new_ids;
   };
   std::size_t judge_block(const PendingRow* rows, std::size_t count, Judged& out);
+  std::size_t put_out(const Judged& out, std::size_t from) const noexcept;
   void judge_in_order(std::size_t room, Judged& out);
   void judge_any(std::size_t room, Judged& out);
   asof::OutputColumn age_column(std::size_t stream, const std::vector<std::uint32_t>& lefts,
@@ -102,8 +102,8 @@ struct StreamEngine::Impl {
   void each_changed(std::size_t stream, std::uint32_t slot, Change&& change);
   void report_affected(std::size_t stream, LateRow& late);
   void repair(std::size_t stream, std::uint32_t slot) noexcept;
-  std::size_t revise(std::size_t room, Judged& out, std::int64_t& next_id);
-  void settle_revisions(std::size_t looked, const Judged& out) noexcept;
+  std::size_t revise(std::size_t room, Judged& out);
+  void settle_revisions(std::size_t looked) noexcept;
 
   EngineConfig config;
   std::vector<Input> inputs;
@@ -114,8 +114,10 @@ struct StreamEngine::Impl {
   Kept kept;
   bool keeps = false;      // emitted rows are kept for late ones
   bool any_ahead = false;  // some stream looks ahead
+  bool any_inner = false;  // some stream drops rows without a match
   bool ended = false;
   const std::int32_t* loading = nullptr;  // sources per row while load_rows runs
+  std::int64_t beside = 0;                // bytes that the caller keeps for these rows
   std::int64_t next_row_id = 0;
   std::int64_t revisions = 0;
   std::vector<asof::StreamStats> totals;

@@ -160,6 +160,31 @@ void KeyTable::code(const std::vector<Column>& columns, std::int64_t rows, bool 
   code_words(columns[0], rows, right, out);
 }
 
+void KeyTable::mark_nulls(const std::vector<Column>& columns, std::uint8_t* out) const noexcept {
+  const auto valid = [](const Chunk& chunk, std::int64_t row) {
+    return chunk.validity == nullptr || asof::bit_at(chunk.validity, chunk.bit_offset + row);
+  };
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    const Column& column = columns[c];
+    std::int64_t first = 0;
+    for (const Chunk& chunk : column.chunks) {
+      for (std::int64_t row = 0; row < chunk.length; ++row) {
+        bool null = !valid(chunk, row);
+        if (!null && column.type == ColumnType::kDictionary) {
+          const Column& values = column.dictionaries[static_cast<std::size_t>(chunk.dictionary)];
+          std::int64_t index = index_at(column, chunk, row);
+          std::size_t part = 0;
+          while (index >= values.chunks[part].length) index -= values.chunks[part++].length;
+          null = !valid(values.chunks[part], index);
+        }
+        out[first + row] =
+            static_cast<std::uint8_t>((c > 0 && out[first + row] != 0) || (null && !nulls_equal_));
+      }
+      first += chunk.length;
+    }
+  }
+}
+
 void KeyTable::code_words(const Column& column, std::int64_t, bool right, std::int32_t* out) {
   PairKey pairs[kKeyBlock];
   read_blocks<WordKey>(column, shapes_[0], right,

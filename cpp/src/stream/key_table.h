@@ -31,6 +31,9 @@ class KeyTable {
   // Codes of a batch's rows, new ones for new keys. `right`: which side's scales apply. Throws SCHEMA.
   void code(const std::vector<Column>& columns, std::int64_t rows, bool right, std::int32_t* out);
 
+  // 1 for rows whose code would be kNullKey, without learning their keys.
+  void mark_nulls(const std::vector<Column>& columns, std::uint8_t* out) const noexcept;
+
   // Codes are below this.
   std::int32_t limit() const noexcept { return limit_; }
   std::int32_t live() const noexcept { return live_; }

@@ -6,11 +6,38 @@
 
 namespace flowstate::stream {
 
-void Kept::reserve(std::int64_t rows) { changed_.reserve(changed_.size() + static_cast<std::size_t>(rows)); }
+namespace {
+
+template <typename T>
+void grow(std::vector<T>& values, std::size_t size) {
+  if (values.capacity() < size) values.reserve(std::max(size, values.capacity() * 2));
+}
+
+bool keeps_emitted(const StreamShape& shape) noexcept {
+  return shape.late == LatePolicy::kRevise || shape.late == LatePolicy::kSideOutput;
+}
+
+}  // namespace
+
+void Kept::reserve(std::int64_t rows) {
+  const auto more = static_cast<std::size_t>(rows);
+  const std::size_t count = slots_.size() + more;
+  grow(slots_, count);
+  grow(previous_, count * static_cast<std::size_t>(layout_.streams));
+  grow(changed_, static_cast<std::size_t>(live_) + more);
+}
+
+void Kept::give_up_front() noexcept {
+  const auto gone = static_cast<std::ptrdiff_t>(head_);
+  slots_.erase(slots_.begin(), slots_.begin() + gone);
+  previous_.erase(previous_.begin(), previous_.begin() + gone * layout_.streams);
+  base_ += gone;
+  head_ = 0;
+}
 
 void Kept::add(std::uint32_t slot, std::int64_t row_id, const std::uint32_t* matches, RowStore& left,
                std::vector<RightSide>& rights) noexcept {
-  const std::int64_t index = first_ + static_cast<std::int64_t>(slots_.size());
+  const std::int64_t index = base_ + static_cast<std::int64_t>(slots_.size());
   slots_.push_back(slot);
   left.word(slot, layout_.row_id()) = row_id;
   left.word(slot, layout_.changed()) = 0;
@@ -54,8 +81,9 @@ std::int64_t StreamEngine::Impl::behind_horizon(std::size_t input, std::int64_t 
 // Whether no right row that would still be taken can change what the row at left time t matched.
 bool StreamEngine::Impl::settled(std::uint32_t slot) const noexcept {
   if (left.word(slot, kept.layout().changed()) != 0) return false;
-  for (std::size_t s = 0; s < rights.size(); ++s) {
-    if (ended) continue;
+  for (std::size_t s = 0; s < rights.size() && !ended; ++s) {
+    // Nothing late is looked at in this stream, or no row of it ever matches: a key of null would else be kept for good.
+    if (!keeps_emitted(config.streams[s]) || left.word(slot, static_cast<int>(s)) < 0) continue;
     const StreamRules& rules = rights[s].rules();
     const std::int64_t w = behind_horizon(s + 1, inputs[s + 1].watermark);
     const std::int64_t t = aligned(s, left.header(slot).time);
@@ -95,10 +123,8 @@ void StreamEngine::Impl::each_changed(std::size_t s, std::uint32_t slot, Change&
 }
 
 void StreamEngine::Impl::report_affected(std::size_t s, LateRow& late) {
-  each_changed(s, late.slot, [&](std::uint32_t row) {
-    const std::int64_t id = left.word(row, kept.layout().row_id());
-    if (id >= 0) late.affected.push_back(id);
-  });
+  each_changed(s, late.slot,
+               [&](std::uint32_t row) { late.affected.push_back(left.word(row, kept.layout().row_id())); });
   std::sort(late.affected.begin(), late.affected.end());
 }
 
@@ -116,15 +142,17 @@ void StreamEngine::Impl::repair(std::size_t s, std::uint32_t slot) noexcept {
   });
 }
 
-// The listed changes as rows of the output; how many of them, from the first on, were looked at.
-std::size_t StreamEngine::Impl::revise(std::size_t room, Judged& out, std::int64_t& next_id) {
+// The listed changes as rows of the output, by row id; how many of them, from the first on, were looked at. The last may
+// take one row more than there is room for: a retraction and its insertion stay together.
+std::size_t StreamEngine::Impl::revise(std::size_t room, Judged& out) {
   const KeptLayout& layout = kept.layout();
   std::vector<std::uint32_t>& changed = kept.changed();
-  std::sort(changed.begin(), changed.end(),
-            [&](std::uint32_t a, std::uint32_t b) { return left.before(a, b); });
-  const auto put = [&](std::uint32_t row, bool old, std::int64_t id) {
+  std::sort(changed.begin(), changed.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return left.word(a, layout.row_id()) < left.word(b, layout.row_id());
+  });
+  const auto put = [&](std::uint32_t row, bool old) {
     out.left.push_back(row);
-    out.ids.push_back(id);
+    out.ids.push_back(left.word(row, layout.row_id()));
     out.ops.push_back(old ? -1 : 1);
     for (int s = 0; s < layout.streams; ++s) {
       out.matched[static_cast<std::size_t>(s)].push_back(
@@ -132,10 +160,10 @@ std::size_t StreamEngine::Impl::revise(std::size_t room, Judged& out, std::int64
     }
   };
   std::size_t looked = 0;
-  for (; looked < changed.size() && (out.left.empty() || out.left.size() + 2 <= room); ++looked) {
+  for (; looked < changed.size() && out.left.size() < room; ++looked) {
     const std::uint32_t row = changed[looked];
     bool same = true;
-    bool shown = left.word(row, layout.row_id()) >= 0;
+    bool shown = true;
     bool shows = true;
     for (int s = 0; s < layout.streams; ++s) {
       const std::int64_t before = left.word(row, layout.shown(s));
@@ -146,22 +174,15 @@ std::size_t StreamEngine::Impl::revise(std::size_t room, Judged& out, std::int64
       shows &= !inner || now != std::int64_t{kNoSlot};
     }
     if (same) continue;
-    std::int64_t id = left.word(row, layout.row_id());
-    if (shown) put(row, true, id);
-    if (!shows) continue;
-    if (id < 0) {
-      id = next_id++;
-      out.new_ids.push_back({row, id});
-    }
-    put(row, false, id);
+    if (shown) put(row, true);
+    if (shows) put(row, false);
   }
   return looked;
 }
 
-void StreamEngine::Impl::settle_revisions(std::size_t looked, const Judged& out) noexcept {
+void StreamEngine::Impl::settle_revisions(std::size_t looked) noexcept {
   const KeptLayout& layout = kept.layout();
   std::vector<std::uint32_t>& changed = kept.changed();
-  for (const auto& [row, id] : out.new_ids) left.word(row, layout.row_id()) = id;
   for (std::size_t i = 0; i < looked; ++i) {
     const std::uint32_t row = changed[i];
     left.word(row, layout.changed()) = 0;

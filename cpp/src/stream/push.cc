@@ -130,10 +130,10 @@ void StreamEngine::Impl::finish_push(Input& input, const EngineBatch& batch,
   input.counters.null_key += report.null_key;
 }
 
-// Which rows are taken, which go aside, which are dropped. Codes of the right side are looked at by its caller.
+// Which rows are taken, which go aside, which are dropped. Where every row may be taken, null keys of the right side are
+// left to the caller, who reads the keys.
 void StreamEngine::Impl::classify(std::size_t at, const EngineBatch& batch,
-                                  std::optional<std::int64_t> max_time, PushReport& report, bool& late_error,
-                                  std::int64_t& late_row) {
+                                  std::optional<std::int64_t> max_time, PushReport& report) {
   const Input& input = inputs[at];
   const std::int64_t w = loading != nullptr ? kBegin : ended ? INT64_MAX : input.watermark;
   const std::int64_t most = max_time.value_or(INT64_MAX);
@@ -151,6 +151,7 @@ void StreamEngine::Impl::classify(std::size_t at, const EngineBatch& batch,
   s.aside.clear();
   s.aside_ahead.clear();
   s.late_taken.clear();
+  s.null_key.clear();
   s.all = !any_dead && low >= w && high <= most && (!ended || loading != nullptr);
   if (s.all) {
     report.has_times = n > 0;
@@ -162,15 +163,23 @@ void StreamEngine::Impl::classify(std::size_t at, const EngineBatch& batch,
   s.taken.reserve(n);
   s.aside.reserve(n);
   s.aside_ahead.reserve(n);
+  if (at > 0) {
+    s.null_key.resize(n);
+    rights[at - 1].keys().mark_nulls(batch.keys[0], s.null_key.data());
+  }
+  bool late_error = false;
+  std::int64_t late_row = 0;
+  const std::int64_t oldest = ended ? INT64_MAX : behind_horizon(at, w);
   report.min_time = INT64_MAX;
   report.max_time = INT64_MIN;
   for (std::uint32_t i = 0; i < n; ++i) {
     if (s.dead[i] != 0) {
-      if (at == 0) {
-        s.taken.push_back(i);
-      } else {
-        ++report.null_time;
-      }
+      ++report.null_time;
+      if (at == 0) s.taken.push_back(i);
+      continue;
+    }
+    if (at > 0 && s.null_key[i] != 0) {
+      ++report.null_key;
       continue;
     }
     const bool ahead = s.time[i] > most;
@@ -182,7 +191,6 @@ void StreamEngine::Impl::classify(std::size_t at, const EngineBatch& batch,
         late_row = i;
       }
       if (late && input.late == LatePolicy::kRevise) {
-        const std::int64_t oldest = ended ? INT64_MAX : behind_horizon(at, w);
         if (s.time[i] >= oldest) {
           s.late_taken.push_back(static_cast<std::uint32_t>(s.taken.size()));
           report.has_times = true;
@@ -249,9 +257,7 @@ PushReport StreamEngine::Impl::push_left(const EngineBatch& batch, std::optional
       }
     }
   }
-  bool late_error = false;
-  std::int64_t late_row = 0;
-  classify(0, batch, max_time, report, late_error, late_row);
+  classify(0, batch, max_time, report);
   read_sequences(inputs[0], batch);
   const std::int64_t count = report.rows + static_cast<std::int64_t>(s.aside.size());
   check_room(count, left, batch);
@@ -325,9 +331,7 @@ PushReport StreamEngine::Impl::push_right(std::size_t stream, const EngineBatch&
     read_into({*batch.known_at, shape.known_scale, shape.unit}, shape.kind, batch.rows, s.known,
               s.known_dead);
   }
-  bool late_error = false;
-  std::int64_t late_row = 0;
-  classify(stream + 1, batch, max_time, report, late_error, late_row);
+  classify(stream + 1, batch, max_time, report);
   read_sequences(input, batch);
   check_room(report.rows + static_cast<std::int64_t>(s.aside.size()), right.rows(), batch);
   s.codes.resize(std::max<std::size_t>(s.codes.size(), 1));
@@ -335,14 +339,26 @@ PushReport StreamEngine::Impl::push_right(std::size_t stream, const EngineBatch&
   if (codes.size() < n) codes.resize(n);
   right.keys().code(batch.keys[0], batch.rows, true, codes.data());
   right.reserve_keys();
-  // Rows that can match nothing are counted and not kept: null keys, keys and knowledge that no left row can meet.
+  // Rows that can match nothing are counted and not kept: null keys, and, as taken, keys and knowledge that no left row
+  // can meet.
   bool some_dead = false;
   for (std::size_t i = 0; i < n; ++i)
     some_dead |= codes[i] < 0 || (shape.has_known_at && s.known_dead[i] != 0);
   if (some_dead) {
     if (s.all) {
-      s.taken.resize(n);
-      for (std::size_t i = 0; i < n; ++i) s.taken[i] = static_cast<std::uint32_t>(i);
+      s.taken.clear();
+      report.has_times = false;
+      report.min_time = INT64_MAX;
+      report.max_time = INT64_MIN;
+      for (std::size_t i = 0; i < n; ++i) {
+        if (codes[i] == kNullKey) continue;
+        s.taken.push_back(static_cast<std::uint32_t>(i));
+        report.has_times = true;
+        report.min_time = std::min(report.min_time, s.time[i]);
+        report.max_time = std::max(report.max_time, s.time[i]);
+      }
+      report.rows = static_cast<std::int64_t>(s.taken.size());
+      report.null_key = batch.rows - report.rows;
       s.all = false;
     }
     std::size_t stay = 0;
@@ -352,8 +368,6 @@ PushReport StreamEngine::Impl::push_right(std::size_t stream, const EngineBatch&
       const std::uint32_t row = s.taken[i];
       const bool late = late_at < s.late_taken.size() && s.late_taken[late_at] == i;
       late_at += late;
-      report.null_key += codes[row] == kNullKey;
-      report.rows -= codes[row] == kNullKey;
       if (codes[row] < 0 || (shape.has_known_at && s.known_dead[row] != 0)) continue;
       if (late) s.late_taken[late_stay++] = static_cast<std::uint32_t>(stay);
       s.taken[stay++] = row;
@@ -383,13 +397,15 @@ PushReport StreamEngine::Impl::push_right(std::size_t stream, const EngineBatch&
   file(s.all ? nullptr : s.taken.data(), s.slots.data(), filed);
   file(s.aside.data(), s.slots.data() + filed, static_cast<std::int64_t>(s.aside.size()));
   std::vector<LateRow> aside;
+  const std::int64_t oldest = ended ? INT64_MAX : behind_horizon(stream + 1, input.watermark);
   try {
     aside.reserve(s.aside.size());
     for (std::size_t i = 0; i < s.aside.size(); ++i) {
       aside.push_back({s.slots[static_cast<std::size_t>(filed) + i], s.aside_ahead[i] != 0, {}});
       // A row that nobody ever knows of changes nothing.
       const bool unknown = shape.has_known_at && s.known_dead[s.aside[i]] != 0;
-      if (keeps && s.aside_ahead[i] == 0 && !unknown) report_affected(stream, aside.back());
+      const bool near = s.time[s.aside[i]] >= oldest;  // else what it would have changed may be forgotten
+      if (keeps && s.aside_ahead[i] == 0 && near && !unknown) report_affected(stream, aside.back());
     }
     if (!s.late_taken.empty()) kept.reserve(kept.live());
     // Insertion evicts as it goes, these rows too: whoever repairs with them holds them.

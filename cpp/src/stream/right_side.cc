@@ -100,7 +100,7 @@ Verdict RightSide::judge(std::int32_t code, std::int64_t t, std::int64_t w, bool
     verdict.final = true;
   } else if (!rules_.looks_ahead()) {
     verdict.final = rules_.behind_final(t, w);
-  } else if (code == kNullKey) {
+  } else if (code < 0) {
     verdict.final = w > t;  // no row to come can match it: it must not hold up the rows behind it
   } else if (w == kBegin) {
     verdict.final = false;
@@ -153,14 +153,10 @@ void RightSide::evict_key(KeyRows& key, std::int64_t low, bool none_left) noexce
     return key.drop_before(rules_.ahead_bound(low, bound) ? key.first_from(bound) : Place{}, drop);
   }
   std::int64_t bound;
-  if (!rules_.behind_bound(low, bound)) return;
-  Place newest = key.last_upto(bound);
-  if (!newest.found()) return;
-  if (rules_.has_known) {
-    Place seen = newest;
-    while (seen.found() && known(key.slot(seen)) > low) seen = key.previous(seen);
-    newest = seen.found() ? key.first_from(key.time(seen)) : key.front();
-    if (seen.found() && !rules_.first_of_ties) newest = seen;
+  Place newest = rules_.behind_bound(low, bound) ? key.last_upto(bound) : Place{};
+  while (rules_.has_known && newest.found() && known(key.slot(newest)) > low) newest = key.previous(newest);
+  if (!newest.found()) {
+    newest = key.front();  // nothing is visible yet, so all may be
   } else if (rules_.first_of_ties) {
     newest = key.first_from(key.time(newest));
   }

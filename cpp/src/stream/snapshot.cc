@@ -155,8 +155,7 @@ ExportedRows StreamEngine::Impl::export_rows(std::size_t input) {
     out.row_ids = Buffer(n * 8);
     for (std::size_t i = 0; i < n; ++i) {
       const bool is_out = std::binary_search(emitted.begin(), emitted.end(), slots[i]);
-      const std::int64_t id = is_out ? left.word(slots[i], kept.layout().row_id()) : 0;
-      out.row_ids.as<std::int64_t>()[i] = !is_out ? -1 : id < 0 ? -2 : id;
+      out.row_ids.as<std::int64_t>()[i] = is_out ? left.word(slots[i], kept.layout().row_id()) : -1;
     }
   }
   std::vector<std::int32_t> codes(n);
@@ -222,13 +221,13 @@ void StreamEngine::Impl::keep_loaded(std::int64_t rows, const std::int64_t* row_
   std::vector<std::uint32_t> gone;
   kept.reserve(rows);
   for (std::int64_t i = 0; i < rows; ++i) {
-    if (row_ids[i] == -1) continue;
+    if (row_ids[i] < 0) continue;
     const std::uint32_t slot = sorting.slots[static_cast<std::size_t>(i)];
     for (std::size_t s = 0; s < rights.size(); ++s) {
       const auto code = static_cast<std::int32_t>(left.word(slot, static_cast<int>(s)));
       matches[s] = rights[s].judge(code, aligned(s, left.header(slot).time), kBegin, true).slot;
     }
-    kept.add(slot, row_ids[i] < 0 ? -1 : row_ids[i], matches.data(), left, rights);
+    kept.add(slot, row_ids[i], matches.data(), left, rights);
     gone.push_back(slot);
   }
   std::sort(gone.begin(), gone.end());

@@ -268,6 +268,7 @@ StreamCase make_stream_case(Choices& pick, const StreamCaseLimits& limits) {
   draw_payload(pick, left, out.config.left_columns, "left");
   for (std::uint32_t k = 0; k < key_columns; ++k) draw_key(pick, left, forms[k], true);
   out.config.ordered = !pick.one_in(3);
+  out.config.sweep_each_emit = pick.one_in(2);
   for (std::size_t s = 0; s < streams; ++s) {
     StreamInput& right = out.inputs[s + 1];
     stream::StreamShape shape;

@@ -1,9 +1,11 @@
 /** Reads what the JavaScript engine decides on from a batch: times, keys, order. Throws before anything changes. */
-import type { NativeColumn } from '../../internal/native.js';
+import { type NativeColumn, NativeType } from '../../internal/native.js';
 import type { EngineBatch, EngineConfig, EngineStream, EngineTime } from './types.js';
 import { fail } from '../../internal/validate.js';
 import { type Canonical, canonicalValues } from '../../schema/canonical.js';
-import { plus, readTimes, requireFits } from './times.js';
+import { INT64_MAX, INT64_MIN } from '../../schema/duration.js';
+import { DEAD_KEY, NULL_KEY, type RowKey } from './row-key.js';
+import { plus, readTimes, requireFits, UINT64_MAX } from './times.js';
 
 /** One value for several key columns: equal exactly when all are. */
 function combine(cells: readonly Canonical[]): string {
@@ -15,19 +17,48 @@ function combine(cells: readonly Canonical[]): string {
     .join('|');
 }
 
-/** Keys of the rows; undefined matches nothing. */
-export function readKeys(
+/** One side's part of a pair of key columns. */
+interface KeyRule {
+  readonly scale: bigint;
+  readonly unsignedForeign: boolean;
+  readonly unsigned: boolean;
+}
+
+function keyRules({ keys }: EngineStream, side: 'left' | 'right'): readonly KeyRule[] {
+  return keys.map((key) => ({
+    scale: side === 'left' ? key.leftScale : key.rightScale,
+    unsignedForeign: side === 'left' ? key.leftUnsignedForeign : key.rightUnsignedForeign,
+    unsigned: key[side].type === NativeType.UInt64,
+  }));
+}
+
+/** Whether an integer is one that the other side's column cannot hold, in the unit of both. */
+function isDead(cell: Canonical, { unsigned, unsignedForeign }: KeyRule): boolean {
+  if (typeof cell !== 'bigint') return false;
+  if (!unsigned) return cell < INT64_MIN || cell > INT64_MAX;
+  return cell > (unsignedForeign ? INT64_MAX : UINT64_MAX);
+}
+
+/** Keys of the rows; those that match nothing are NULL_KEY or DEAD_KEY. */
+function readKeys(
   columns: readonly NativeColumn[],
-  scales: readonly bigint[],
+  rules: readonly KeyRule[],
   nullsEqual: boolean,
   rows: number,
-): readonly (Canonical | undefined)[] {
-  const [first, ...rest] = columns.map((column, k) => canonicalValues(column, scales[k] ?? 1n));
+): readonly RowKey[] {
+  const cells = columns.map((column, k) =>
+    canonicalValues(column, rules[k]!.scale).map((cell): RowKey => {
+      if (cell === null && !nullsEqual) return NULL_KEY;
+      return isDead(cell, rules[k]!) ? DEAD_KEY : cell;
+    }),
+  );
+  const [first, ...rest] = cells;
   if (first === undefined) return new Array<Canonical>(rows).fill(0);
-  if (rest.length === 0) return nullsEqual ? first : first.map((cell) => cell ?? undefined);
+  if (rest.length === 0) return first;
   return first.map((cell, row) => {
-    const cells = [cell, ...rest.map((column) => column[row] ?? null)];
-    return !nullsEqual && cells.includes(null) ? undefined : combine(cells);
+    const parts = [cell, ...rest.map((column) => column[row] ?? null)];
+    if (parts.includes(NULL_KEY)) return NULL_KEY;
+    return parts.includes(DEAD_KEY) ? DEAD_KEY : combine(parts as Canonical[]);
   });
 }
 
@@ -44,7 +75,7 @@ export function readSequence(column: NativeColumn | null): readonly bigint[] | n
 export interface LeftBatch {
   readonly times: readonly (EngineTime | null)[];
   /** Per stream, per row. */
-  readonly keys: readonly (readonly (Canonical | undefined)[])[];
+  readonly keys: readonly (readonly RowKey[])[];
 }
 
 export function readLeft(batch: EngineBatch, { left, streams }: EngineConfig): LeftBatch {
@@ -55,19 +86,14 @@ export function readLeft(batch: EngineBatch, { left, streams }: EngineConfig): L
     });
   }
   const keys = streams.map((stream, s) =>
-    readKeys(
-      batch.keys[s] ?? [],
-      stream.keys.map((key) => key.leftScale),
-      stream.nullKeysEqual,
-      batch.rows,
-    ),
+    readKeys(batch.keys[s] ?? [], keyRules(stream, 'left'), stream.nullKeysEqual, batch.rows),
   );
   return { times, keys };
 }
 
 export interface RightBatch {
   readonly times: readonly (EngineTime | null)[];
-  readonly keys: readonly (Canonical | undefined)[];
+  readonly keys: readonly RowKey[];
   /** From when each row is visible; null: always, undefined: never. */
   readonly from: readonly (EngineTime | null | undefined)[];
 }
@@ -81,11 +107,6 @@ export function readRight(batch: EngineBatch, stream: EngineStream): RightBatch 
     const at = known[row] ?? undefined;
     return at === undefined || lagged === null || at > lagged ? at : lagged;
   });
-  const keys = readKeys(
-    batch.keys[0] ?? [],
-    stream.keys.map((key) => key.rightScale),
-    stream.nullKeysEqual,
-    batch.rows,
-  );
+  const keys = readKeys(batch.keys[0] ?? [], keyRules(stream, 'right'), stream.nullKeysEqual, batch.rows);
   return { times, keys, from };
 }

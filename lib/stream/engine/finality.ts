@@ -14,7 +14,8 @@ import type { EngineStream, EngineTime } from './types.js';
 import { TimeHeap } from './heap.js';
 import type { LeftRow } from './left-row.js';
 import type { KeyState, RightRow, RightSide } from './right-side.js';
-import { apart, minus, plus, scaled } from './times.js';
+import { canMatch } from './row-key.js';
+import { apart, isLeast, minus, plus, scaled } from './times.js';
 
 export class Finality {
   watermark: EngineTime | null = null;
@@ -56,7 +57,7 @@ export class Finality {
   complete(row: RightRow): void {
     if (this.#side.looksBackOnly) return;
     if (this.watermark === null || row.time >= this.watermark) this.#completing.push(row.time, row);
-    else this.#recheck(row.key);
+    else this.#reconsider(row.key);
   }
 
   /** A right row is forgotten. */
@@ -105,27 +106,30 @@ export class Finality {
   /** Backward: final. Otherwise: every right row up to t is here. */
   #hasPassed(t: EngineTime, watermark = this.watermark): boolean {
     if (watermark === null) return false;
-    if (!this.#side.looksBackOnly) return watermark > t;
+    if (watermark > t) return true;
+    if (!this.#side.looksBackOnly) return false;
     const { lag, allowExact } = this.#rule;
-    if (lag > 0) return plus(watermark, lag) > t;
-    return allowExact ? watermark > t : watermark >= t;
+    if (!allowExact && watermark >= t) return true;
+    return lag > 0 && plus(watermark, lag) > t;
   }
 
   #isPassed(row: LeftRow, t: EngineTime): boolean {
-    return this.#hasPassed(t) && row.keys[this.#index] !== undefined;
+    return this.#hasPassed(t) && canMatch(row.keys[this.#index]);
   }
 
   /** Whether no right row at most `horizon` late can change the row's match any more. */
   isSettled(row: LeftRow, horizon: EngineTime): boolean {
     if (this.ended) return true;
-    return this.watermark !== null && this.#isFinal(row, minus(this.watermark, horizon));
+    if (this.watermark === null) return false;
+    const bound = minus(this.watermark, horizon);
+    return !isLeast(bound, this.#rule.kind) && this.#isFinal(row, bound);
   }
 
   #isFinal(row: LeftRow, watermark = this.watermark): boolean {
     const t = this.#timeOf(row);
     if (watermark === null || !this.#hasPassed(t, watermark)) return false;
     const id = row.keys[this.#index];
-    if (id === undefined || this.#side.looksBackOnly) return true;
+    if (!canMatch(id) || this.#side.looksBackOnly) return true;
     const margin = apart(t, watermark);
     const { tolerance, direction, allowExact } = this.#rule;
     if (tolerance !== null && margin > tolerance) return true;
@@ -143,7 +147,7 @@ export class Finality {
   #limit(row: LeftRow, t: EngineTime): EngineTime | null {
     const { tolerance, direction } = this.#rule;
     const id = row.keys[this.#index];
-    const key = id === undefined ? undefined : this.#side.keys.get(id);
+    const key = canMatch(id) ? this.#side.keys.get(id) : undefined;
     let reach = tolerance;
     if (direction !== NativeDirection.forward && key !== undefined) {
       const back = this.#side.behind(key, t);
@@ -156,13 +160,23 @@ export class Finality {
   }
 
   #await(row: LeftRow, t: EngineTime): void {
-    this.#side.key(row.keys[this.#index]!).waiting.add(row);
+    const id = row.keys[this.#index];
+    if (canMatch(id)) this.#side.key(id).waiting.add(row);
     const limit = this.#limit(row, t);
     if (limit !== null) this.#limits.push(limit, row);
   }
 
   #recheck(key: KeyState): void {
     for (const row of key.waiting) if (this.#isFinal(row)) this.#closeWaiting(row, key);
+  }
+
+  /** A late right row: what waits may be final, or have a nearer limit. */
+  #reconsider(key: KeyState): void {
+    this.#recheck(key);
+    for (const row of key.waiting) {
+      const limit = this.#limit(row, this.#timeOf(row));
+      if (limit !== null) this.#limits.push(limit, row);
+    }
   }
 
   #closeWaiting(row: LeftRow, key: KeyState): void {
@@ -174,7 +188,7 @@ export class Finality {
   #closeIfFinal(row: LeftRow): boolean {
     if (!this.#isFinal(row)) return false;
     const id = row.keys[this.#index];
-    if (id !== undefined) this.#side.keys.get(id)?.waiting.delete(row);
+    if (canMatch(id)) this.#side.keys.get(id)?.waiting.delete(row);
     this.#close(row);
     return true;
   }

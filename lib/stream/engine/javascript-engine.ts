@@ -18,16 +18,18 @@ import {
   type StreamEngine,
 } from './types.js';
 import { fail } from '../../internal/validate.js';
+import { INT64_MAX } from '../../schema/duration.js';
 import { type LeftBatch, readLeft, readRight, readSequence, type RightBatch } from './batch-reader.js';
 import { Finality } from './finality.js';
 import { LateRows } from './late-rows.js';
 import type { LeftRow } from './left-row.js';
 import { type Emission, gatherOutput } from './output.js';
 import { type RightRow, RightSide } from './right-side.js';
+import { canMatch, type RowKey } from './row-key.js';
 import { RowStore } from './row-store.js';
 import { type MutableCounters, type MutableStats, noCounts, noStats, sortRows, type Sorting } from './sort-rows.js';
 import { compareRows, SortedRows } from './sorted-rows.js';
-import { minus, scaled } from './times.js';
+import { isLeast, minus, scaled } from './times.js';
 
 /** What a row costs beside its columns, about. */
 const ROW_BYTES = 160;
@@ -54,6 +56,7 @@ export class JavascriptEngine implements StreamEngine {
   #revisions = 0;
   #arrivals = 0;
   #sweepAt = SWEEP_SLACK;
+  #beside = 0;
 
   constructor(config: EngineConfig) {
     this.#config = config;
@@ -89,6 +92,7 @@ export class JavascriptEngine implements StreamEngine {
     this.#revisions = 0;
     this.#arrivals = 0;
     this.#sweepAt = SWEEP_SLACK;
+    this.#beside = 0;
   }
 
   push(input: number, batch: EngineBatch, maxTime: EngineTime | null): PushReport {
@@ -134,7 +138,7 @@ export class JavascriptEngine implements StreamEngine {
       );
     }
     const last = sequence === null ? place.next + BigInt(batch.rows) : greatest(sequence, place.next - 1n) + 1n;
-    place.next = last;
+    place.next = last > INT64_MAX ? INT64_MAX : last;
     this.#count(input, sorting);
     const { late, tooFarAhead, nullTime, nullKey } = sorting.counts;
     const { minTime, maxTime: newest } = sorting;
@@ -142,6 +146,8 @@ export class JavascriptEngine implements StreamEngine {
   }
 
   advance(input: number, time: EngineTime): void {
+    const { left, streams } = this.#config;
+    if (isLeast(time, input === 0 ? left.kind : streams[input - 1]!.kind)) return;
     if (input > 0) {
       this.#finality[input - 1]!.advance(time);
     } else if (this.#leftWatermark === null || time > this.#leftWatermark) {
@@ -240,7 +246,12 @@ export class JavascriptEngine implements StreamEngine {
 
   stateBytes(): number {
     const rows = this.#sides.reduce((sum, side) => sum + side.rows, this.stateRows(0));
-    return this.#stores.reduce((sum, store) => sum + store.byteLength, rows * ROW_BYTES);
+    const stored = this.#stores.reduce((sum, store) => sum + store.byteLength, rows * ROW_BYTES);
+    return this.#late.reduce((sum, late) => sum + late.byteLength + late.size * ROW_BYTES, stored + this.#beside);
+  }
+
+  holdBeside(bytes: number): void {
+    this.#beside = bytes;
   }
 
   pendingRows(): number {
@@ -264,7 +275,7 @@ export class JavascriptEngine implements StreamEngine {
     input: number,
     batch: EngineBatch,
     times: readonly (EngineTime | null)[],
-    rightKeys: readonly unknown[] | null,
+    rightKeys: readonly RowKey[] | null,
     maxTime: EngineTime | null,
   ): Sorting {
     return sortRows(batch, times, rightKeys, {
@@ -303,7 +314,7 @@ export class JavascriptEngine implements StreamEngine {
       source,
       sequence,
       arrival: this.#arrivals++,
-      keys: read.keys.map((keys) => keys[row]),
+      keys: read.keys.map((keys) => keys[row]!),
       slot,
       open: this.#sides.map(() => true),
       openCount: this.#sides.length,
@@ -324,7 +335,7 @@ export class JavascriptEngine implements StreamEngine {
     const time = read.times[row] ?? null;
     const key = read.keys[row];
     const from = read.from[row];
-    if (time === null || key === undefined || from === undefined) return null;
+    if (time === null || !canMatch(key) || from === undefined) return null;
     return {
       time,
       source,
@@ -366,11 +377,14 @@ export class JavascriptEngine implements StreamEngine {
   /** Ids of the emitted rows that a late row, which is not taken, would have changed. */
   #affectedBy(s: number, row: RightRow): readonly bigint[] {
     const side = this.#sides[s]!;
-    if (row.key.emitted.size === 0) return [];
+    const { watermark } = this.#finality[s]!;
+    // Beyond the horizon what it would have changed may be forgotten.
+    if (row.key.emitted.size === 0 || watermark === null) return [];
+    if (row.time < minus(watermark, this.#horizonOf(s + 1))) return [];
     side.insert(row);
     const ids = this.#changedBy(s, row).map(({ rowId }) => rowId);
     side.remove(row);
-    return ids;
+    return ids.sort((a, b) => (a < b ? -1 : 1));
   }
 
   #count(input: number, { counts }: Sorting): void {
@@ -459,7 +473,7 @@ export class JavascriptEngine implements StreamEngine {
   #mayChange(row: LeftRow): boolean {
     return this.#config.streams.some(
       ({ late }, s) =>
-        retainsEmitted(late) && row.keys[s] !== undefined && !this.#finality[s]!.isSettled(row, this.#horizonOf(s + 1)),
+        retainsEmitted(late) && canMatch(row.keys[s]) && !this.#finality[s]!.isSettled(row, this.#horizonOf(s + 1)),
     );
   }
 
@@ -467,7 +481,7 @@ export class JavascriptEngine implements StreamEngine {
     this.#retained.insert(row);
     this.#config.streams.forEach(({ late }, s) => {
       const key = row.keys[s];
-      if (retainsEmitted(late) && key !== undefined) this.#sides[s]!.key(key).emitted.insert(row);
+      if (retainsEmitted(late) && canMatch(key)) this.#sides[s]!.key(key).emitted.insert(row);
     });
   }
 
@@ -476,7 +490,7 @@ export class JavascriptEngine implements StreamEngine {
     this.#dirty.delete(row);
     this.#config.streams.forEach(({ late }, s) => {
       const key = row.keys[s];
-      if (retainsEmitted(late) && key !== undefined) this.#sides[s]!.keys.get(key)?.emitted.remove(row);
+      if (retainsEmitted(late) && canMatch(key)) this.#sides[s]!.keys.get(key)?.emitted.remove(row);
     });
     this.#stores[0]!.release(1);
   }
@@ -489,21 +503,22 @@ export class JavascriptEngine implements StreamEngine {
       this.#release(row);
     }
     // Amortised: a sweep looks at every key, so it waits until the state has doubled.
-    const size = this.#sides.reduce((sum, side) => sum + side.rows + side.keys.size, 0);
-    if (size > this.#sweepAt) {
+    const size = (): number => this.#sides.reduce((sum, side) => sum + side.rows + side.keys.size, this.#retained.size);
+    if (this.#config.sweepEachEmit || size() > this.#sweepAt) {
       this.#sweep();
-      this.#sweepAt = 2 * this.#sides.reduce((sum, side) => sum + side.rows + side.keys.size, 0) + SWEEP_SLACK;
+      this.#sweepAt = 2 * size() + SWEEP_SLACK;
     }
     if (this.#stores[0]!.wantsCompaction) compact(this.#stores[0]!, [...this.#retained, ...this.#pending]);
   }
 
   #sweep(): void {
+    for (const row of [...this.#retained]) if (!row.dirty && !this.#mayChange(row)) this.#release(row);
     const low = this.#low();
     // A retraction that has yet to go out needs the match it takes back.
-    if (low === null || this.#dirty.size > 0) return;
+    if (this.#dirty.size > 0 || low === undefined) return;
     this.#sides.forEach((side, s) => {
       const stream = this.#config.streams[s]!;
-      const evicted = side.evict(scaled(low, stream.leftScale));
+      const evicted = side.evict(low === null ? null : scaled(low, stream.leftScale));
       for (const row of evicted) this.#finality[s]!.forget(row);
       const store = this.#stores[s + 1]!;
       store.release(evicted.length);
@@ -515,18 +530,19 @@ export class JavascriptEngine implements StreamEngine {
     });
   }
 
-  /** No left row before this will be looked at again; null: any may be. */
-  #low(): EngineTime | null {
-    if (this.#leftWatermark === null && !this.#ended) return null;
-    const { leftLate, horizon } = this.#config;
+  /** No left row before this will be looked at again; null: none at all, undefined: any may be. */
+  #low(): EngineTime | null | undefined {
+    if (this.#leftWatermark === null && !this.#ended) return undefined;
+    const { left, leftLate, horizon } = this.#config;
     const times: EngineTime[] = [];
-    if (this.#leftWatermark !== null) {
+    if (this.#leftWatermark !== null && !this.#ended) {
       times.push(leftLate === NativeLatePolicy.revise ? minus(this.#leftWatermark, horizon) : this.#leftWatermark);
     }
     const waiting = this.oldestPending();
     if (waiting !== null) times.push(waiting);
     if (this.#retained.first !== undefined) times.push(this.#retained.first.time!);
-    return times.reduce<EngineTime | null>((low, time) => (low === null || time < low ? time : low), null);
+    const low = times.reduce<EngineTime | null>((least, time) => (least === null || time < least ? time : least), null);
+    return low !== null && isLeast(low, left.kind) ? undefined : low;
   }
 }
 

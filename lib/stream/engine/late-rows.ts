@@ -21,6 +21,10 @@ export class LateRows {
     return this.#rows.length;
   }
 
+  get byteLength(): number {
+    return this.#store.byteLength;
+  }
+
   add(batch: EngineBatch, rows: readonly (Omit<LateRow, 'source'> & { readonly row: number })[]): void {
     this.#store.append(
       batch.columns,

@@ -1,13 +1,13 @@
 /** A left row as the JavaScript engine keeps it: pending until it is final, then as long as late rows may change it. */
 import type { EngineTime } from './types.js';
-import type { Canonical } from '../../schema/canonical.js';
-import type { OrderedRow } from './sorted-rows.js';
 import type { RightRow } from './right-side.js';
+import type { RowKey } from './row-key.js';
+import type { OrderedRow } from './sorted-rows.js';
 
 export interface LeftRow extends OrderedRow {
   readonly time: EngineTime | null;
-  /** Per stream; undefined: a key that matches nothing. */
-  readonly keys: readonly (Canonical | undefined)[];
+  /** Per stream. */
+  readonly keys: readonly RowKey[];
   slot: number;
   /** Streams whose match is not final yet. */
   readonly open: boolean[];

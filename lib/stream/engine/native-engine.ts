@@ -61,10 +61,7 @@ export class NativeEngine implements StreamEngine {
   }
 
   emit(maxRows: number): EngineOutput {
-    // A part of which an inner join dropped every row is not the end: callers stop at an empty one.
-    let output = this.#engine.emit(maxRows);
-    while (output.rows === 0 && output.more) output = this.#engine.emit(maxRows);
-    return output;
+    return this.#engine.emit(maxRows);
   }
 
   takeLate(): readonly LateOutput[] {
@@ -117,6 +114,10 @@ export class NativeEngine implements StreamEngine {
 
   stateBytes(): number {
     return this.#engine.stateBytes();
+  }
+
+  holdBeside(bytes: number): void {
+    this.#engine.holdBeside(bytes);
   }
 
   pendingRows(): number {

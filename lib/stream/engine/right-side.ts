@@ -8,6 +8,7 @@ import type { EngineStream, EngineTime } from './types.js';
 import { aheadIsNearer, aheadTakesLast, backTakesLast } from '../../join/javascript/rules.js';
 import type { Canonical } from '../../schema/canonical.js';
 import type { LeftRow } from './left-row.js';
+import { canMatch, type RowKey } from './row-key.js';
 import { type OrderedRow, SortedRows } from './sorted-rows.js';
 import { apart } from './times.js';
 
@@ -78,8 +79,8 @@ export class RightSide {
   }
 
   /** The match of a left row at aligned time `t`. */
-  choose(key: Canonical | undefined, t: EngineTime): Choice {
-    const state = key === undefined ? undefined : this.keys.get(key);
+  choose(key: RowKey | undefined, t: EngineTime): Choice {
+    const state = canMatch(key) ? this.keys.get(key) : undefined;
     if (state === undefined || state.rows.size === 0) return NOTHING;
     const winner = this.#winner(state, t);
     if (winner === null) return NOTHING;
@@ -127,14 +128,15 @@ export class RightSide {
   }
 
   /**
-   * Forgets what no left row at or after `low` can match: of the rows up to it all but the newest visible one and what
-   * lies behind that, and what the tolerance excludes. O(keys + rows forgotten). Returns the rows forgotten.
+   * Forgets what no left row at or after `low` (null: no left row at all) can match: of the rows up to it all but the
+   * newest visible one and what lies behind that, and what the tolerance excludes. O(keys + rows forgotten). Returns the
+   * rows forgotten.
    */
-  evict(low: EngineTime): readonly RightRow[] {
+  evict(low: EngineTime | null): readonly RightRow[] {
     const evicted: RightRow[] = [];
     for (const state of this.keys.values()) {
       const { rows } = state;
-      const keep = rows.size === 0 ? null : this.#firstNeeded(state, low);
+      const keep = rows.size === 0 || low === null ? null : this.#firstNeeded(state, low);
       const gone = rows.size === 0 ? [] : keep === null ? rows.clear() : rows.removeBefore(keep);
       for (const row of gone) row.live = false;
       evicted.push(...gone);
@@ -145,8 +147,10 @@ export class RightSide {
   }
 
   #firstNeeded(state: KeyState, low: EngineTime): RightRow | null {
-    const { direction, tolerance, ties } = this.#rule;
-    if (direction === NativeDirection.forward) return state.rows.cursor((row) => row.time < low).next();
+    const { direction, allowExact, tolerance, ties } = this.#rule;
+    if (direction === NativeDirection.forward) {
+      return state.rows.cursor((row) => (allowExact ? row.time < low : row.time <= low)).next();
+    }
     const best = this.behind(state, low);
     if (best !== null && (tolerance === null || apart(low, best.time) <= tolerance)) {
       // Where the first of equal times wins, one that is not visible yet may still win over the best.

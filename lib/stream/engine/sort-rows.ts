@@ -2,6 +2,7 @@
 import { createError } from '../../errors/from-native.js';
 import { NativeLatePolicy } from '../../internal/native-stream.js';
 import { type EngineBatch, type EngineTime, NativeLateReason } from './types.js';
+import { NULL_KEY, type RowKey } from './row-key.js';
 import { minus } from './times.js';
 
 export interface MutableCounters {
@@ -51,7 +52,7 @@ export interface SortRule {
 export function sortRows(
   batch: EngineBatch,
   times: readonly (EngineTime | null)[],
-  rightKeys: readonly unknown[] | null,
+  rightKeys: readonly RowKey[] | null,
   { input, watermark, policy, horizon, maxTime }: SortRule,
 ): Sorting {
   const counts = noCounts();
@@ -66,7 +67,7 @@ export function sortRows(
       if (input === 0) taken.push(row);
       continue;
     }
-    if (rightKeys !== null && rightKeys[row] === undefined) {
+    if (rightKeys !== null && rightKeys[row] === NULL_KEY) {
       counts.nullKey++;
       continue;
     }
@@ -86,7 +87,7 @@ export function sortRows(
       }
       if (policy === NativeLatePolicy.sideOutput) aside.push({ row, reason: NativeLateReason.late });
       if (policy !== NativeLatePolicy.revise) continue;
-      if (minus(watermark, time) > horizon) {
+      if (time < minus(watermark, horizon)) {
         counts.lateBeyondHorizon++;
         continue;
       }

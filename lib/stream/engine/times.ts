@@ -9,7 +9,12 @@ import { fail } from '../../internal/validate.js';
 import { cellReader } from '../../schema/canonical.js';
 import { INT64_MAX, INT64_MIN } from '../../schema/duration.js';
 
-const UINT64_MAX = 2n ** 64n - 1n;
+export const UINT64_MAX = 2n ** 64n - 1n;
+
+/** Whether no integer can be earlier: as a watermark it promises nothing, and counts as none. */
+export function isLeast(time: EngineTime, kind: number): boolean {
+  return typeof time === 'bigint' && time <= (kind === NativeTimeKind.unsigned ? 0n : INT64_MIN);
+}
 
 /** a - b, 0 when equal (infinities too). */
 export function minus(a: EngineTime, b: EngineTime): EngineTime {

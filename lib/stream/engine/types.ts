@@ -72,6 +72,8 @@ export interface EngineConfig {
   /** Output in order of (time, source, sequence); else whatever is final, sorted within one emit. */
   readonly ordered: boolean;
   readonly maxStateBytes: number | null;
+  /** For tests: whatever can go goes at every emit, not only when that pays. */
+  readonly sweepEachEmit: boolean;
 }
 
 /** Rows to push. At most one chunk per column (none where there are no rows). Everything is copied. */
@@ -112,7 +114,7 @@ export interface EngineOutput {
   readonly rows: number;
   readonly left: readonly NativeOutputColumn[];
   readonly streams: readonly EngineStreamOutput[];
-  /** int64, consecutive from 0 in order of first emission; a revision keeps its row's. */
+  /** int64: left rows numbered from 0 as they become final, those an inner join drops too; a revision keeps its row's. */
   readonly rowIds: ArrayBuffer;
   /** int8: +1 insertion, -1 retraction; null where all are plain insertions. */
   readonly ops: ArrayBuffer | null;
@@ -132,7 +134,7 @@ export interface LateOutput {
   readonly reasons: ArrayBuffer;
   /** int32, rows + 1: where each row's part of `affected` begins. */
   readonly affectedOffsets: ArrayBuffer;
-  /** int64 ids of emitted left rows whose match the row would have been. */
+  /** int64 ids, ascending, of emitted left rows whose match the row would have been, where it is within the horizon. */
   readonly affected: ArrayBuffer;
 }
 
@@ -189,7 +191,7 @@ export interface StreamEngine {
   advance(input: number, time: EngineTime): void;
   /** All inputs have ended: everything is final. */
   end(): void;
-  /** At most `maxRows` of the final rows, then evicts. */
+  /** At most `maxRows` of the final rows (one more where a revision would be torn apart), then evicts. */
   emit(maxRows: number): EngineOutput;
   takeLate(): readonly LateOutput[];
   exportRows(input: number): ExportedRows;
@@ -202,6 +204,8 @@ export interface StreamEngine {
   setCounters(counters: EngineCounters): void;
   stateRows(input: number): number;
   stateBytes(): number;
+  /** Bytes that the caller keeps for the rows held: they count in `stateBytes` and against `maxStateBytes`. */
+  holdBeside(bytes: number): void;
   pendingRows(): number;
   /** Least time of the pending left rows; null where none has a time. */
   oldestPending(): EngineTime | null;

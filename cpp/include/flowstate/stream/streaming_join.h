@@ -13,6 +13,7 @@
 //   backward   W + lag > t, or W >= t where exact matches are excluded
 //   forward    W > f.time, or W > t + tolerance
 //   nearest    W > f.time, or W > t + min(tolerance, t - b.time); with a lag as backward
+//   a key that can equal none of the right's: as backward, or W > t
 // and after end(). knownAt restricts the candidates, not the rule.
 //
 // Single-threaded object without statics; rows are copied at push. Every call that throws changes nothing.
@@ -92,6 +93,7 @@ struct EngineConfig {
   double horizon_float = 0;
   bool ordered = true;
   std::int64_t max_state_bytes = -1;  // -1: no cap
+  bool sweep_each_emit = false;  // for tests: whatever can go goes at every emit, not only when that pays
 };
 
 // One batch of an input; columns are borrowed for the call. `keys`: left, one list per stream; right, keys[0].
@@ -111,9 +113,10 @@ struct PushReport {
   std::int64_t late = 0;
   std::int64_t late_beyond_horizon = 0;
   std::int64_t too_far_ahead = 0;
-  std::int64_t null_time = 0;  // right rows without a time: dropped
-  std::int64_t null_key = 0;   // right rows with a null key: dropped
-  bool has_times = false;      // some taken row has a time: min and max are set (left raw, right aligned)
+  // A row counts as the first that holds of: no time (right: dropped), null key (right: dropped), too far ahead, late.
+  std::int64_t null_time = 0;
+  std::int64_t null_key = 0;
+  bool has_times = false;  // some taken row has a time: min and max are set (left raw, right aligned)
   std::int64_t min_time = 0;
   std::int64_t max_time = 0;
 };
@@ -129,9 +132,9 @@ struct EngineOutput {
   std::int64_t rows = 0;
   std::vector<asof::OutputColumn> left;
   std::vector<EngineStream> streams;
-  Buffer row_ids;              // int64: consecutive in order of first emission, kept over revisions
-  Buffer ops;                  // int8, +1 insertion, -1 retraction; empty: all are first insertions
-  bool more = false;           // final rows are left for the next call
+  Buffer row_ids;     // int64: left rows numbered as they become final, dropped ones too; kept over revisions
+  Buffer ops;         // int8, +1 insertion, -1 retraction; empty: all are first insertions
+  bool more = false;  // as many rows as asked for: final ones may be left for the next call
   std::int64_t revisions = 0;  // rows that were emitted before
 };
 
@@ -143,7 +146,8 @@ struct LateOutput {
   Buffer sequence;  // int64
   Buffer reason;    // uint8: 0 late, 1 too far ahead
   std::vector<asof::OutputColumn> columns;
-  // Right inputs: emitted rows that late row i would have changed, affected_ids[offsets[i] .. offsets[i + 1]).
+  // Right inputs: emitted rows that late row i, at most `horizon` late, would have changed:
+  // affected_ids[offsets[i] .. offsets[i + 1]), ascending.
   Buffer affected_offsets;  // int64, rows + 1
   Buffer affected_ids;      // int64
 };
@@ -167,8 +171,7 @@ struct ExportedRows {
   std::vector<Buffer> dead_keys;
   ExportedColumn source;    // int32
   ExportedColumn sequence;  // int64
-  Buffer
-      row_ids;  // left: int64, -1 pending, -2 emitted but dropped by an inner stream; empty where nothing emitted is kept
+  Buffer row_ids;           // left: int64, -1 pending; empty where nothing emitted is kept
 };
 
 struct SourceSequence {
@@ -218,8 +221,10 @@ class StreamEngine {
   // No row will come any more: everything is final.
   void end() noexcept;
 
-  // At most `max_rows` final rows: revisions first (of one row its retraction, then its insertion), then rows without a
-  // time by (source, sequence), then the others by (time, source, sequence). O(rows), then eviction, amortised O(1) per row that went in or out.
+  // At most `max_rows` final rows (one more where a revision would be torn apart): revisions by row id first (of one row
+  // its retraction, then its insertion), then rows without a time by (source, sequence), then the others by (time,
+  // source, sequence). Fewer only where no more are final. O(rows), then eviction, amortised O(1) per row that went in
+  // or out.
   EngineOutput emit(std::int64_t max_rows);
 
   LateOutput take_late(int input);
@@ -233,8 +238,11 @@ class StreamEngine {
   EngineCounters counters() const;
   void set_counters(const EngineCounters& counters);
 
-  std::int64_t state_rows(int input) const noexcept;  // left: pending and kept; right: rows held
+  // Left: pending and kept; right: rows held. Without the side output.
+  std::int64_t state_rows(int input) const noexcept;
   std::int64_t state_bytes() const noexcept;
+  // Bytes that the caller keeps for the rows held: they count in state_bytes() and against the cap.
+  void hold_beside(std::int64_t bytes) noexcept;
   std::int64_t pending_rows() const noexcept;
   // Earliest time of a pending left row; none where no pending row has one.
   std::optional<std::int64_t> oldest_pending() const noexcept;
