@@ -16,19 +16,26 @@ import {
 } from 'apache-arrow';
 
 import { fail } from '../internal/validate.js';
-import type { NativeColumn, NativeOutputColumn } from '../internal/native.js';
+import type { NativeColumn } from '../internal/native.js';
 import { type ArrowColumn, layoutOf, nativeColumn, payloadColumn, sharedDictionary } from './arrow-columns.js';
 import { localType, localVector, typeName } from './arrow-types.js';
+import { bytesOf, type OutputBuffers, viewArguments } from './byte-range.js';
 import { type Canonical, canonicalValues } from './canonical.js';
 import { gatherColumn, type Located, locateRows, validityBits } from './gather.js';
 import { gatherViews, isValid } from './string-views.js';
 
+const NO_BITS = new Uint8Array(0);
+
 /** Arrow data over what a gather returned. `type` must be a flat type of our copy (a dictionary's index type). */
-export function dataFromOutput(type: DataType, output: NativeOutputColumn, dictionary?: Vector): Data {
+export function dataFromOutput(type: DataType, output: OutputBuffers, dictionary?: Vector): Data {
   const layoutType = DataType.isDictionary(type) ? type.indices : type;
-  const validity = output.validity === null ? new Uint8Array(0) : new Uint8Array(output.validity);
-  const values = new layoutType.ArrayType(output.values ?? new ArrayBuffer(0));
-  const offsets = output.offsets === null ? undefined : new layoutType.OffsetArrayType(output.offsets);
+  const { ArrayType, OffsetArrayType } = layoutType;
+  const validity = output.validity === null ? NO_BITS : bytesOf(output.validity);
+  const values = new ArrayType(...viewArguments(output.values, ArrayType.BYTES_PER_ELEMENT));
+  const offsets =
+    output.offsets === null
+      ? undefined
+      : new OffsetArrayType(...viewArguments(output.offsets, OffsetArrayType.BYTES_PER_ELEMENT));
   const buffers = {
     [BufferType.OFFSET]: offsets,
     [BufferType.DATA]: values,
