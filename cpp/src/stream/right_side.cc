@@ -30,7 +30,7 @@ void RightSide::insert(const std::uint32_t* slots, std::int64_t count) {
       const std::int32_t at = code(slot);
       KeyRows& rows = key(at);
       if (rows.count() == kInlineRows && low_ != kBegin) evict_key(rows, low_, false);
-      rows.insert(rows_.header(slot).time, slot, rows_);
+      rows.insert(rows_.header(slot).time, slot, rows_, spare_);
       ++filed_;
       if (!rows.listed && may_evict(rows)) {
         rows.listed = true;
@@ -41,7 +41,7 @@ void RightSide::insert(const std::uint32_t* slots, std::int64_t count) {
     while (done-- > 0) {
       KeyRows& rows = key(code(slots[done]));
       const std::uint32_t before = rows.count();
-      rows.erase(rows_.header(slots[done]).time, slots[done], rows_);
+      rows.erase(rows_.header(slots[done]).time, slots[done], rows_, spare_);
       filed_ -= before - rows.count();
     }
     throw;
@@ -147,10 +147,10 @@ void RightSide::evict_key(KeyRows& key, std::int64_t low, bool none_left) noexce
     rows_.release(slot);
     --filed_;
   };
-  if (none_left) return key.drop_before({}, drop);
+  if (none_left) return key.drop_before({}, spare_, drop);
   if (!rules_.looks_behind()) {
     std::int64_t bound;
-    return key.drop_before(rules_.ahead_bound(low, bound) ? key.first_from(bound) : Place{}, drop);
+    return key.drop_before(rules_.ahead_bound(low, bound) ? key.first_from(bound) : Place{}, spare_, drop);
   }
   std::int64_t bound;
   if (!rules_.behind_bound(low, bound)) return;
@@ -170,7 +170,7 @@ void RightSide::evict_key(KeyRows& key, std::int64_t low, bool none_left) noexce
       newest = key.next(newest);
     }
   }
-  key.drop_before(newest, drop);
+  key.drop_before(newest, spare_, drop);
 }
 
 void RightSide::evict(std::int64_t low, bool none_left, bool exactly) noexcept {

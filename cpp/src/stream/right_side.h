@@ -80,6 +80,7 @@ class RightSide {
   RowStore rows_;
   KeyTable keys_;
   std::vector<KeyRows> by_key_;
+  SpareRuns spare_;
   std::vector<std::int32_t> listed_;  // keys that may have rows to evict
   std::int64_t filed_ = 0;
   std::int64_t work_ = 0;
