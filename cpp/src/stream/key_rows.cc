@@ -7,7 +7,7 @@ namespace flowstate::stream {
 
 namespace {
 
-constexpr std::uint32_t kFirstCapacity = 8;
+constexpr std::uint32_t kFirstCapacity = 16;
 constexpr std::uint32_t kSpareCapacity = 64;  // larger runs are not worth keeping: few keys have them
 constexpr std::size_t kMostSpare = 4096;
 

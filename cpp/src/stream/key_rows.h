@@ -1,6 +1,7 @@
 // The right rows of one key in order of (time, source, sequence): (time, slot) entries.
 //
-// Up to three lie in the key's own cache line, which is all that most keys of a market stream ever need; more go to
+// Up to eight lie in the key itself, the first three of them in one cache line with all else that is looked at, which is
+// all that most keys of a market stream ever need; more go to
 // runs of at most kRunRows entries, so that an insertion moves little wherever it falls and a million rows that arrive
 // backwards cost n log n. Entries leave at the front.
 #pragma once
@@ -15,7 +16,7 @@
 
 namespace flowstate::stream {
 
-inline constexpr std::uint32_t kInlineRows = 3;
+inline constexpr std::uint32_t kInlineRows = 8;
 inline constexpr std::uint32_t kRunRows = 256;
 
 // Where an entry lies; `run` is 0 for inline rows.
@@ -53,7 +54,7 @@ class SpareRuns {
   std::vector<std::unique_ptr<RowRuns>> spare_;
 };
 
-class KeyRows {
+class alignas(64) KeyRows {
  public:
   KeyRows() noexcept { std::memset(&few_, 0, sizeof few_); }
   KeyRows(KeyRows&& other) noexcept { take(other); }
@@ -144,14 +145,11 @@ class KeyRows {
 
   void clear() noexcept;
 
-  bool listed = false;     // in the stream's list of keys that may have rows to evict
-  std::int64_t kept = -1;  // newest emitted left row of this key that is still kept
-
  private:
   using Run = RowRun;
   struct Few {
-    std::int64_t times[kInlineRows];
     std::uint32_t slots[kInlineRows];
+    std::int64_t times[kInlineRows];
   };
   using Dropped = void (*)(void*, const std::uint32_t*, std::uint32_t);
 
@@ -211,12 +209,21 @@ class KeyRows {
     if (whole > 0) runs.erase(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(whole));
   }
 
+  std::uint32_t count_ = 0;
+  bool tall_ = false;
+
+ public:
+  bool listed = false;  // in the stream's list of keys that may have rows to evict
+
+ private:
   union {
     Few few_;
     RowRuns* many_;
   };
-  std::uint32_t count_ = 0;
-  bool tall_ = false;
+
+ public:
+  std::int64_t kept = -1;  // newest emitted left row of this key that is still kept
 };
+static_assert(sizeof(KeyRows) == 128);
 
 }  // namespace flowstate::stream
