@@ -8,6 +8,8 @@ using asof::Direction;
 
 RightSide::RightSide(const StreamShape& shape)
     : rules_(shape),
+      plain_(shape.direction == Direction::kBackward && rules_.exact && !rules_.has_lag &&
+             !rules_.has_known && !rules_.first_of_ties),
       rows_(shape.payload, shape.has_known_at ? 2 : 1),
       keys_(shape.keys, shape.null_keys_equal) {
   reserve_keys();
