@@ -6,6 +6,12 @@ namespace flowstate::stream {
 
 using asof::Direction;
 
+namespace {
+
+constexpr int kAhead = 16;  // keys between a prefetch and its use
+
+}  // namespace
+
 RightSide::RightSide(const StreamShape& shape)
     : rules_(shape),
       plain_(shape.direction == Direction::kBackward && rules_.exact && !rules_.has_lag &&
@@ -28,6 +34,7 @@ void RightSide::insert(const std::uint32_t* slots, std::int64_t count) {
     const std::size_t listed = listed_.size() + static_cast<std::size_t>(count);
     if (listed_.capacity() < listed) listed_.reserve(std::max(listed, listed_.capacity() * 2));
     for (; done < count; ++done) {
+      if (done + kAhead < count) prefetch(code(slots[done + kAhead]));
       const std::uint32_t slot = slots[done];
       const std::int32_t at = code(slot);
       KeyRows& rows = key(at);
@@ -187,7 +194,14 @@ void RightSide::evict(std::int64_t low, bool none_left, bool exactly) noexcept {
     if (low == kBegin || (low == low_ && work_ == 0)) return;
     if (!exactly && static_cast<std::size_t>(work_) + 64 < listed_.size()) return;
     std::size_t stay = 0;
-    for (const std::int32_t code : listed_) {
+    const std::size_t listed = listed_.size();
+    for (std::size_t i = 0; i < listed; ++i) {
+      if (i + 2 * kAhead < listed) prefetch(listed_[i + 2 * kAhead]);
+      if (i + kAhead < listed) {
+        const KeyRows& coming = key(listed_[i + kAhead]);
+        if (!coming.empty()) rows_.prefetch(coming.slot(coming.front()));
+      }
+      const std::int32_t code = listed_[i];
       KeyRows& rows = key(code);
       evict_key(rows, low, false);
       rows.listed = may_evict(rows);
