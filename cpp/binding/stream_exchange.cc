@@ -248,12 +248,14 @@ Napi::Value StreamExchange::publish(Napi::Env env, EngineOutput&& output) {
   });
   total += padded(output.row_ids.size()) + padded(output.ops.size());
   const bool packed = total <= kPackUpTo;
-  Napi::ArrayBuffer pack;
+  Napi::Value pack;
   Napi::Array list;
   std::uint8_t* to = nullptr;
   if (packed) {
-    pack = Napi::ArrayBuffer::New(env, total);
-    to = static_cast<std::uint8_t*>(pack.Data());
+    // Of a Buffer, because those are not zeroed first: every byte is written below.
+    Napi::Buffer<std::uint8_t> bytes = Napi::Buffer<std::uint8_t>::New(env, total);
+    to = bytes.Data();
+    pack = bytes.ArrayBuffer();
   } else {
     list = Napi::Array::New(env);
   }
@@ -265,10 +267,12 @@ Napi::Value StreamExchange::publish(Napi::Env env, EngineOutput&& output) {
       put(at++, 0);
       put(at++, -1);
     } else if (packed) {
+      const std::size_t whole = padded(buffer.size());
       std::memcpy(to + used, buffer.data(), buffer.size());
+      std::memset(to + used + buffer.size(), 0, whole - buffer.size());
       put(at++, static_cast<std::int64_t>(used));
       put(at++, static_cast<std::int64_t>(buffer.size()));
-      used += padded(buffer.size());
+      used += whole;
     } else {
       put(at++, listed);
       put(at++, static_cast<std::int64_t>(buffer.size()));
@@ -287,7 +291,7 @@ Napi::Value StreamExchange::publish(Napi::Env env, EngineOutput&& output) {
   put(kEmittedRows, output.rows);
   put(kMore, output.more ? 1 : 0);
   put(kRevisions, output.revisions);
-  return packed ? Napi::Value(pack) : Napi::Value(list);
+  return packed ? pack : Napi::Value(list);
 }
 
 }  // namespace flowstate::binding

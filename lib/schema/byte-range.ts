@@ -16,16 +16,21 @@ export interface OutputBuffers {
   readonly validity: ArrayBuffer | ByteRange | null;
 }
 
-/** What a typed array of elements of `elementBytes` is made of to view the bytes: nothing is copied. */
-export function viewArguments(
-  bytes: ArrayBuffer | ByteRange | null,
-  elementBytes: number,
-): [buffer: ArrayBuffer, byteOffset: number, length: number] {
-  if (bytes === null) return [new ArrayBuffer(0), 0, 0];
-  if (!('buffer' in bytes)) return [bytes, 0, bytes.byteLength / elementBytes];
-  return [bytes.buffer, bytes.byteOffset, bytes.byteLength / elementBytes];
+const NOTHING: ByteRange = { buffer: new ArrayBuffer(0), byteOffset: 0, byteLength: 0 };
+
+export function rangeOf(bytes: ArrayBuffer | ByteRange | null): ByteRange {
+  if (bytes === null) return NOTHING;
+  return 'buffer' in bytes ? bytes : { buffer: bytes, byteOffset: 0, byteLength: bytes.byteLength };
 }
 
+/** A view, not a copy. */
 export function bytesOf(bytes: ArrayBuffer | ByteRange): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(...viewArguments(bytes, 1));
+  const { buffer, byteOffset, byteLength } = rangeOf(bytes);
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** A view of int64s, not a copy. */
+export function int64sOf(bytes: ArrayBuffer | ByteRange | null): BigInt64Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = rangeOf(bytes);
+  return new BigInt64Array(buffer, byteOffset, byteLength / 8);
 }

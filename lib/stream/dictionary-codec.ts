@@ -16,7 +16,7 @@ import type { ColumnShape } from './engine/types.js';
 import { fail } from '../internal/validate.js';
 import { layoutOf, nativeColumn, payloadColumn, validityOf } from '../schema/arrow-columns.js';
 import { localData, typeName } from '../schema/arrow-types.js';
-import { type OutputBuffers, viewArguments } from '../schema/byte-range.js';
+import { type OutputBuffers, rangeOf } from '../schema/byte-range.js';
 import { type Canonical, canonicalValues } from '../schema/canonical.js';
 import { dataFromOutput, takeColumn } from '../schema/take.js';
 
@@ -114,7 +114,8 @@ export class DictionaryCodec implements ColumnCodec {
     const used = new Uint8Array(this.#size);
     const { ArrayType } = this.type.indices;
     for (const column of live) {
-      const codes = new ArrayType(...viewArguments(column.values, ArrayType.BYTES_PER_ELEMENT));
+      const { buffer, byteOffset, byteLength } = rangeOf(column.values);
+      const codes = new ArrayType(buffer, byteOffset, byteLength / ArrayType.BYTES_PER_ELEMENT);
       const valid = validAt(column);
       for (let row = 0; row < column.length; row++) if (valid(row)) used[Number(codes[row]!)] = 1;
     }

@@ -7,7 +7,7 @@ import { everyRow, oneChunk, validAt } from './encoded-rows.js';
 import type { ColumnShape } from './engine/types.js';
 import { fail } from '../internal/validate.js';
 import { localData } from '../schema/arrow-types.js';
-import { type OutputBuffers, viewArguments } from '../schema/byte-range.js';
+import { int64sOf, type OutputBuffers } from '../schema/byte-range.js';
 import { takeColumn } from '../schema/take.js';
 
 /** Fewer rows than this are not worth a sweep. */
@@ -65,7 +65,7 @@ export class HandleCodec implements ColumnCodec {
   }
 
   decode(output: OutputBuffers, type: DataType): Data {
-    const handles = new BigInt64Array(...viewArguments(output.values, 8));
+    const handles = int64sOf(output.values);
     const valid = validAt(output);
     const rows = new Int32Array(output.length);
     for (let i = 0; i < rows.length; i++) rows[i] = valid(i) ? this.#rowOf(Number(handles[i]!)) : -1;
@@ -80,7 +80,7 @@ export class HandleCodec implements ColumnCodec {
     // One mark per row stored: rows of several right streams and the side output may name a handle twice.
     const used = new Uint8Array(this.stored);
     for (const column of live) {
-      const handles = new BigInt64Array(...viewArguments(column.values, 8));
+      const handles = int64sOf(column.values);
       const valid = validAt(column);
       for (let i = 0; i < column.length; i++) if (valid(i)) used[this.#rowOf(Number(handles[i]!))] = 1;
     }

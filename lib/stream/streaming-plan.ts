@@ -2,7 +2,7 @@
  * What follows from the schemas and options of a streaming join alone, worked out once: the engine's configuration, how
  * each column of a batch goes in, and how an output becomes a table. `stream-rows.ts` moves rows by it.
  */
-import { DataType, Field, Int64, Int8, Schema, type Table } from 'apache-arrow';
+import { DataType, Field, Int64, Int8, type Schema, type Table } from 'apache-arrow';
 
 import { type NativeColumn, type NativeSide, type NativeStream, NativeType } from '../internal/native.js';
 import { NativeTimeKind } from '../internal/native-stream.js';
@@ -18,6 +18,7 @@ import { keyValueType } from '../schema/key-type.js';
 import { nsPerUnit, timeTypeOf } from '../schema/time-type.js';
 import { type ColumnCodec, columnCodec } from './column-codec.js';
 import type { TimeDomain } from './watermark/index.js';
+import { OutputSchema } from './output-schema.js';
 import type { StreamingSettings } from './parse-streaming.js';
 
 /** A column that the engine keeps: where it is in the batches, and how it goes in. */
@@ -263,7 +264,7 @@ function planOutput(
     fields.push(new Field(name, type, false));
   }
   const own = distinctDictionaries(fields);
-  const schema = new Schema(own, new Map(left.schema.metadata));
+  const schema = new OutputSchema(own, new Map(left.schema.metadata));
   let next = leftPlanned.length;
   return {
     schema,
