@@ -2,10 +2,16 @@
 // push right, advance, emit), state, and cost and memory over a long stream. Every configuration's answer is held to
 // asof::join over the same rows first.
 //
+// --like-js FILE: the rows of bench/js/streaming.mjs in the shape that the JavaScript API gives them, for it to hold its
+// own time to: one left and two right values, and times and keys (int32, or text with --strings) stored like payload; both
+// inputs promise what both keep. The file: int64 rows, int64 times of the left and of the right, int32 keys of both.
+// Prints the best rows a second by wall clock, and CPU ns a row.
+//
 // --pipeline: the same through the join on its own thread (join_pipeline.h), beside the engine called directly; the
 // consumer makes columns of every batch.
 //
-//   stream_bench [--rows N] [--long N [--jitter NS]] [--pipeline] [--quick]
+//   stream_bench [--rows N] [--long N [--symbols N] [--jitter NS]] [--pipeline] [--quick]
+//   stream_bench --like-js FILE [--step N] [--strings] [--runs N]
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -47,6 +53,7 @@ Column words(const std::int64_t* values, std::int64_t rows, const char* name,
 struct Side {
   std::vector<std::int64_t> time;
   std::vector<std::int64_t> key;
+  std::vector<std::int32_t> key32;
   std::vector<std::int32_t> offsets;
   std::string text;
   std::vector<std::vector<double>> values;
@@ -62,6 +69,31 @@ struct Side {
     column.chunks.push_back({reinterpret_cast<const std::uint8_t*>(text.data()), offsets.data() + from,
                              nullptr, 0, count, static_cast<std::int64_t>(text.size()), -1});
     return column;
+  }
+  void add(std::int64_t at, std::int64_t symbol, std::size_t i) {
+    if (offsets.empty()) offsets.push_back(0);
+    time.push_back(at);
+    key.push_back(symbol);
+    key32.push_back(static_cast<std::int32_t>(symbol));
+    text += "SYM" + std::to_string(symbol);
+    offsets.push_back(static_cast<std::int32_t>(text.size()));
+    for (std::size_t c = 0; c < values.size(); ++c)
+      values[c].push_back(static_cast<double>(i) + 0.25 * static_cast<double>(c));
+  }
+  void promise() {
+    low.assign(time.size() + 1, INT64_MAX);
+    for (std::size_t i = time.size(); i-- > 0;) low[i] = std::min(low[i + 1], time[i]);
+  }
+  // With times and keys among the columns, as the JavaScript API stores them.
+  stream::EngineBatch full_batch(bool strings, std::int64_t from, std::int64_t count) const {
+    stream::EngineBatch out = batch(strings, from, count, values.size());
+    if (!strings) {
+      out.keys = {{words(reinterpret_cast<const std::int64_t*>(key32.data() + from), count, "key",
+                         ColumnType::kInt32)}};
+    }
+    out.columns.push_back(out.time);
+    out.columns.push_back(out.keys[0][0]);
+    return out;
   }
   stream::EngineBatch batch(bool strings, std::int64_t from, std::int64_t count, std::size_t columns) const {
     stream::EngineBatch out;
@@ -91,18 +123,10 @@ Side make_side(std::int64_t rows, int symbols, std::int64_t jitter, std::size_t 
   if (jitter > 0)
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return arrival[a] < arrival[b]; });
   side.values.resize(columns);
-  side.offsets.push_back(0);
   for (const std::uint32_t i : order) {
-    side.time.push_back(base[i]);
-    const auto key = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(symbols));
-    side.key.push_back(key);
-    side.text += "SYM" + std::to_string(key);
-    side.offsets.push_back(static_cast<std::int32_t>(side.text.size()));
-    for (std::size_t c = 0; c < columns; ++c)
-      side.values[c].push_back(static_cast<double>(i) + 0.25 * static_cast<double>(c));
+    side.add(base[i], static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(symbols)), i);
   }
-  side.low.resize(base.size() + 1, INT64_MAX);
-  for (std::size_t i = base.size(); i-- > 0;) side.low[i] = std::min(side.low[i + 1], side.time[i]);
+  side.promise();
   return side;
 }
 
@@ -115,6 +139,19 @@ stream::EngineConfig config_of(std::size_t columns, asof::Direction direction, b
   shape.direction = direction;
   for (std::size_t c = 0; c < columns; ++c) shape.payload.push_back({ColumnType::kFloat64, 8, "right"});
   config.streams.push_back(shape);
+  return config;
+}
+
+stream::EngineConfig full_config(bool strings) {
+  stream::EngineConfig config = config_of(1, asof::Direction::kBackward, true);
+  stream::StreamShape& shape = config.streams[0];
+  shape.payload.push_back({ColumnType::kFloat64, 8, "right"});
+  shape.outputs = 2;
+  for (std::vector<stream::ColumnShape>* columns : {&config.left_columns, &shape.payload}) {
+    columns->push_back({ColumnType::kInt64, 8, "time"});
+    columns->push_back(strings ? stream::ColumnShape{ColumnType::kBytes32, 0, "key"}
+                               : stream::ColumnShape{ColumnType::kInt32, 4, "key"});
+  }
   return config;
 }
 
@@ -138,7 +175,7 @@ void keep_rows(const stream::EngineOutput& out, Run& run) {
 }
 
 Run play(const Side& l, const Side& r, stream::EngineConfig config, bool strings, std::int64_t step,
-         bool keep) {
+         bool keep, bool full = false, clockid_t clock = CLOCK_THREAD_CPUTIME_ID) {
   const std::size_t columns = config.left_columns.size();
   stream::StreamEngine engine(std::move(config));
   Run run;
@@ -148,26 +185,28 @@ Run play(const Side& l, const Side& r, stream::EngineConfig config, bool strings
     run.rows += out.rows;
     if (keep) keep_rows(out, run);
   };
-  const double start = now_us();
+  const double start = now_us(clock);
   for (std::int64_t from = 0; from < rows; from += step) {
     const std::int64_t count = std::min(step, rows - from);
     // Batches are columns over memory that is there already: making them is the producer's work.
-    const stream::EngineBatch right = r.batch(strings, from, count, columns);
-    const stream::EngineBatch left = l.batch(strings, from, count, columns);
-    const double before = now_us();
+    const stream::EngineBatch right =
+        full ? r.full_batch(strings, from, count) : r.batch(strings, from, count, columns);
+    const stream::EngineBatch left =
+        full ? l.full_batch(strings, from, count) : l.batch(strings, from, count, columns);
+    const double before = now_us(clock);
     engine.push(1, right);
     engine.push(0, left);
     engine.advance(1, r.low[static_cast<std::size_t>(from + count)]);
     engine.advance(0, l.low[static_cast<std::size_t>(from + count)]);
     stream::EngineOutput out = engine.emit(INT32_MAX);
-    run.steps.push_back(now_us() - before);
+    run.steps.push_back(now_us(clock) - before);
     run.most_right = std::max(run.most_right, engine.state_rows(1));
     run.most_pending = std::max(run.most_pending, engine.pending_rows());
     take(std::move(out));
   }
   engine.end();
   take(engine.emit(INT32_MAX));
-  run.us = now_us() - start;
+  run.us = now_us(clock) - start;
   std::sort(run.steps.begin(), run.steps.end());
   return run;
 }
@@ -359,6 +398,54 @@ int pipeline_runs(std::int64_t rows) {
   return 0;
 }
 
+int like_js(const char* path, std::int64_t step, bool strings, int runs) {
+  std::FILE* file = std::fopen(path, "rb");
+  if (file == nullptr) {
+    std::printf("WRONG: %s cannot be read\n", path);
+    return 1;
+  }
+  std::int64_t rows = 0;
+  bool whole = std::fread(&rows, 8, 1, file) == 1 && rows > 0;
+  const auto n = static_cast<std::size_t>(whole ? rows : 0);
+  std::vector<std::int64_t> times(2 * n);
+  std::vector<std::int32_t> keys(2 * n);
+  whole = whole && std::fread(times.data(), 8, 2 * n, file) == 2 * n &&
+          std::fread(keys.data(), 4, 2 * n, file) == 2 * n;
+  std::fclose(file);
+  if (!whole) {
+    std::printf("WRONG: %s ends early\n", path);
+    return 1;
+  }
+  Side l, r;
+  l.values.resize(1);
+  r.values.resize(2);
+  for (std::size_t i = 0; i < n; ++i) {
+    l.add(times[i], keys[i], i);
+    r.add(times[n + i], keys[n + i], i);
+  }
+  l.promise();
+  r.promise();
+  for (std::size_t i = 0; i <= n; ++i) l.low[i] = r.low[i] = std::min(l.low[i], r.low[i]);
+  const stream::EngineConfig config = full_config(strings);
+  const Run checked = play(l, r, config, strings, step, true, true);
+  if (!same_as_batch(l, r, checked, asof::Direction::kBackward, strings)) {
+    std::printf("WRONG: the stream differs from the batch join\n");
+    return 1;
+  }
+  Run best;
+  double cpu_us = 1e18;
+  for (int again = 0; again < runs; ++again) {
+    const double before = now_us();
+    Run other = play(l, r, config, strings, step, false, true, CLOCK_MONOTONIC);
+    cpu_us = std::min(cpu_us, now_us() - before);
+    if (again == 0 || other.us < best.us) best = std::move(other);
+  }
+  std::printf("%.0f rows/s, %.1f us p50, %.1f us p99, %.2f CPU ns a row\n",
+              static_cast<double>(rows) / best.us * 1e6, at(best.steps, 0.5), at(best.steps, 0.99),
+              cpu_us * 1000 / static_cast<double>(rows));
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -366,17 +453,28 @@ int main(int argc, char** argv) {
   std::int64_t total = 0;
   bool quick = false;
   bool pipeline = false;
+  const char* js = nullptr;
+  bool strings = false;
   std::int64_t jitter_ns = 0;
+  std::int64_t js_step = 1000;
+  int long_symbols = 1000;
+  int runs = 5;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--rows") == 0 && i + 1 < argc) rows = std::atoll(argv[++i]);
     if (std::strcmp(argv[i], "--long") == 0 && i + 1 < argc) total = std::atoll(argv[++i]);
     if (std::strcmp(argv[i], "--jitter") == 0 && i + 1 < argc) jitter_ns = std::atoll(argv[++i]);
+    if (std::strcmp(argv[i], "--step") == 0 && i + 1 < argc) js_step = std::atoll(argv[++i]);
+    if (std::strcmp(argv[i], "--symbols") == 0 && i + 1 < argc) long_symbols = std::atoi(argv[++i]);
+    if (std::strcmp(argv[i], "--runs") == 0 && i + 1 < argc) runs = std::atoi(argv[++i]);
+    if (std::strcmp(argv[i], "--strings") == 0) strings = true;
+    if (std::strcmp(argv[i], "--like-js") == 0 && i + 1 < argc) js = argv[++i];
     if (std::strcmp(argv[i], "--quick") == 0) quick = true;
     if (std::strcmp(argv[i], "--pipeline") == 0) pipeline = true;
   }
+  if (js != nullptr) return like_js(js, js_step, strings, runs);
   if (pipeline) return pipeline_runs(rows);
   if (total > 0) {
-    long_run(total, 1000, jitter_ns);
+    long_run(total, long_symbols, jitter_ns);
     return 0;
   }
   struct Shape {
@@ -385,8 +483,11 @@ int main(int argc, char** argv) {
     std::size_t columns;
     bool strings;
   };
-  std::vector<Shape> shapes = {
-      {100, 100, 1, false}, {1000, 1000, 1, false}, {5000, 100, 1, false}, {1000, 100, 4, true}};
+  std::vector<Shape> shapes = {{100, 100, 1, false},
+                               {1000, 1000, 1, false},
+                               {5000, 100, 1, false},
+                               {1000, 100, 4, true},
+                               {100000, 1000, 1, false}};
   if (!quick) {
     shapes.clear();
     for (const int symbols : {100, 1000, 5000, 100000}) {

@@ -66,25 +66,41 @@ std::int64_t get_bigint(const Napi::Object& object, const char* key) {
 
 bool is_nullish(const Napi::Value& value) { return value.IsNull() || value.IsUndefined(); }
 
+namespace {
+
+std::size_t element_bytes(napi_typedarray_type type) {
+  switch (type) {
+    case napi_int16_array:
+    case napi_uint16_array:
+      return 2;
+    case napi_int32_array:
+    case napi_uint32_array:
+    case napi_float32_array:
+      return 4;
+    case napi_float64_array:
+    case napi_bigint64_array:
+    case napi_biguint64_array:
+      return 8;
+    default:
+      return 1;
+  }
+}
+
+}  // namespace
+
+// Called for every buffer of every small batch: as few calls into Node as it takes.
 Bytes bytes_of(const Napi::Value& value, std::string_view what) {
   const napi_env env = value.Env();
   Bytes bytes;
   napi_value buffer = nullptr;
   void* data = nullptr;
-  if (value.IsTypedArray()) {
-    napi_typedarray_type type;
-    std::size_t length = 0;
-    std::size_t offset = 0;
-    if (napi_get_typedarray_info(env, value, &type, &length, &data, &buffer, &offset) != napi_ok) {
-      throw Error(ErrorCode::ARG_TYPE, std::string(what) + ": a typed array was expected");
-    }
-    bytes.size = value.As<Napi::TypedArray>().ByteLength();
-  } else if (value.IsDataView()) {
-    std::size_t offset = 0;
-    if (napi_get_dataview_info(env, value, &bytes.size, &data, &buffer, &offset) != napi_ok) {
-      throw Error(ErrorCode::ARG_TYPE, std::string(what) + ": a DataView was expected");
-    }
-  } else {
+  napi_typedarray_type type;
+  std::size_t length = 0;
+  std::size_t offset = 0;
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, &buffer, &offset) == napi_ok) {
+    bytes.size = length * element_bytes(type);
+  } else if (!value.IsDataView() ||
+             napi_get_dataview_info(env, value, &bytes.size, &data, &buffer, &offset) != napi_ok) {
     throw Error(ErrorCode::ARG_TYPE, std::string(what) + ": a typed array was expected");
   }
   bool detached = false;
@@ -95,6 +111,24 @@ Bytes bytes_of(const Napi::Value& value, std::string_view what) {
   }
   bytes.data = static_cast<const std::uint8_t*>(data);
   return bytes;
+}
+
+const void* offsets_of(const Bytes& bytes, const Column& column, std::int64_t rows) {
+  const std::size_t entry = column.type == ColumnType::kBytes64 ? 8 : 4;
+  // The core reads length + 1 offsets; only this side knows how many the array holds.
+  if (bytes.size / entry < static_cast<std::size_t>(rows) + 1 && rows > 0) {
+    throw Error(ErrorCode::LENGTH,
+                column.name + ": the offsets buffer is too short for its " + std::to_string(rows) + " rows");
+  }
+  return bytes.data;
+}
+
+const std::uint8_t* validity_of(const Bytes& bytes, const Column& column, const Chunk& chunk) {
+  if (static_cast<std::int64_t>(bytes.size) * 8 < chunk.bit_offset + chunk.length) {
+    throw Error(ErrorCode::LENGTH, column.name + ": the validity bitmap is too short for its " +
+                                       std::to_string(chunk.length) + " rows");
+  }
+  return bytes.data;
 }
 
 Column column_from_js(const Napi::Object& object) {
@@ -131,22 +165,10 @@ Column column_from_js(const Napi::Object& object) {
       chunk.values_bytes = static_cast<std::int64_t>(bytes.size);
     }
     if (const Napi::Value offsets = from.Get("offsets"); !is_nullish(offsets)) {
-      const Bytes bytes = bytes_of(offsets, column.name);
-      const std::size_t entry = column.type == ColumnType::kBytes64 ? 8 : 4;
-      // The core reads length + 1 offsets; only this side knows how many the array holds.
-      if (bytes.size / entry < static_cast<std::size_t>(chunk.length) + 1 && chunk.length > 0) {
-        throw Error(ErrorCode::LENGTH, column.name + ": the offsets buffer is too short for its " +
-                                           std::to_string(chunk.length) + " rows");
-      }
-      chunk.offsets = bytes.data;
+      chunk.offsets = offsets_of(bytes_of(offsets, column.name), column, chunk.length);
     }
     if (const Napi::Value validity = from.Get("validity"); !is_nullish(validity)) {
-      const Bytes bytes = bytes_of(validity, column.name);
-      if (static_cast<std::int64_t>(bytes.size) * 8 < chunk.bit_offset + chunk.length) {
-        throw Error(ErrorCode::LENGTH, column.name + ": the validity bitmap is too short for its " +
-                                           std::to_string(chunk.length) + " rows");
-      }
-      chunk.validity = bytes.data;
+      chunk.validity = validity_of(bytes_of(validity, column.name), column, chunk);
     }
     column.chunks.push_back(chunk);
   }

@@ -31,6 +31,10 @@ struct Bytes {
 };
 Bytes bytes_of(const Napi::Value& value, std::string_view what);
 
+// The offsets and the validity bitmap of a chunk, held to its rows. Throw Error LENGTH.
+const void* offsets_of(const Bytes& bytes, const Column& column, std::int64_t rows);
+const std::uint8_t* validity_of(const Bytes& bytes, const Column& column, const Chunk& chunk);
+
 // Builds a borrowed Column over the request's buffers: the request object must stay referenced while it is
 // used.
 Column column_from_js(const Napi::Object& object);

@@ -1,5 +1,5 @@
-// class StreamEngine: the streaming join's core as an object. Each method: unmarshal, one core call, marshal; a push
-// reads a dozen properties per column and nothing per row. Types: lib/internal/native-stream.ts.
+// class StreamEngine: the streaming join's core as an object. Each method: unmarshal, one core call, marshal. Pushes and
+// emits go through stream_exchange.h. Types: lib/internal/native-stream.ts.
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -11,6 +11,7 @@
 #include "binding/addon_data.h"
 #include "binding/guard.h"
 #include "binding/marshal.h"
+#include "binding/stream_exchange.h"
 #include "flowstate/stream/streaming_join.h"
 
 namespace flowstate::binding {
@@ -19,7 +20,6 @@ namespace {
 
 using stream::EngineBatch;
 using stream::EngineConfig;
-using stream::EngineOutput;
 using stream::Kind;
 
 template <typename Enum>
@@ -237,51 +237,23 @@ Napi::Object stats_to_js(Napi::Env env, const asof::StreamStats& from) {
   return stats;
 }
 
-Napi::Object output_to_js(Napi::Env env, const EngineConfig& config, EngineOutput&& output) {
-  Napi::Array streams = Napi::Array::New(env, output.streams.size());
-  for (std::size_t i = 0; i < output.streams.size(); ++i) {
-    stream::EngineStream& from = output.streams[i];
-    Napi::Object item = Napi::Object::New(env);
-    item.Set("columns", columns_to_js(env, std::move(from.columns)));
-    item.Set("age",
-             config.streams[i].want_age ? Napi::Value(column_to_js(env, std::move(from.age))) : env.Null());
-    item.Set("matched", config.streams[i].want_matched
-                            ? Napi::Value(column_to_js(env, std::move(from.matched)))
-                            : env.Null());
-    item.Set("stats", stats_to_js(env, from.stats));
-    streams.Set(static_cast<std::uint32_t>(i), item);
-  }
-  Napi::Object object = Napi::Object::New(env);
-  set(object, "rows", output.rows);
-  object.Set("left", columns_to_js(env, std::move(output.left)));
-  object.Set("streams", streams);
-  object.Set("rowIds", buffer_to_js(env, std::move(output.row_ids)));
-  object.Set("ops", optional_buffer(env, std::move(output.ops)));
-  object.Set("more", output.more);
-  set(object, "revisions", output.revisions);
-  return object;
-}
-
 class StreamEngineObject : public Napi::ObjectWrap<StreamEngineObject> {
  public:
   static void define(Napi::Env env, Napi::Object exports) {
-    exports.Set("StreamEngine",
-                DefineClass(env, "StreamEngine",
-                            {InstanceMethod<&StreamEngineObject::push>("push"),
-                             InstanceMethod<&StreamEngineObject::advance>("advance"),
-                             InstanceMethod<&StreamEngineObject::end>("end"),
-                             InstanceMethod<&StreamEngineObject::emit>("emit"),
-                             InstanceMethod<&StreamEngineObject::take_late>("takeLate"),
-                             InstanceMethod<&StreamEngineObject::export_rows>("exportRows"),
-                             InstanceMethod<&StreamEngineObject::load_rows>("loadRows"),
-                             InstanceMethod<&StreamEngineObject::counters>("counters"),
-                             InstanceMethod<&StreamEngineObject::set_counters>("setCounters"),
-                             InstanceMethod<&StreamEngineObject::state_rows>("stateRows"),
-                             InstanceMethod<&StreamEngineObject::state_bytes>("stateBytes"),
-                             InstanceMethod<&StreamEngineObject::hold_beside>("holdBeside"),
-                             InstanceMethod<&StreamEngineObject::pending_rows>("pendingRows"),
-                             InstanceMethod<&StreamEngineObject::oldest_pending>("oldestPending"),
-                             InstanceMethod<&StreamEngineObject::reset>("reset")}));
+    exports.Set("StreamEngine", DefineClass(env, "StreamEngine",
+                                            {InstanceMethod<&StreamEngineObject::words>("words"),
+                                             InstanceMethod<&StreamEngineObject::hold_beside>("holdBeside"),
+                                             InstanceMethod<&StreamEngineObject::describe>("describe"),
+                                             InstanceMethod<&StreamEngineObject::push>("push"),
+                                             InstanceMethod<&StreamEngineObject::advance>("advance"),
+                                             InstanceMethod<&StreamEngineObject::end>("end"),
+                                             InstanceMethod<&StreamEngineObject::emit>("emit"),
+                                             InstanceMethod<&StreamEngineObject::take_late>("takeLate"),
+                                             InstanceMethod<&StreamEngineObject::export_rows>("exportRows"),
+                                             InstanceMethod<&StreamEngineObject::load_rows>("loadRows"),
+                                             InstanceMethod<&StreamEngineObject::counters>("counters"),
+                                             InstanceMethod<&StreamEngineObject::set_counters>("setCounters"),
+                                             InstanceMethod<&StreamEngineObject::reset>("reset")}));
   }
 
   // new StreamEngine(config: NativeStreamConfig)
@@ -290,7 +262,10 @@ class StreamEngineObject : public Napi::ObjectWrap<StreamEngineObject> {
       if (info.Length() < 1 || !info[0].IsObject()) {
         throw Error(ErrorCode::ARG_TYPE, "native request: an object was expected");
       }
-      engine_ = std::make_unique<stream::StreamEngine>(config_from_js(info[0].As<Napi::Object>()));
+      const Napi::Object config = info[0].As<Napi::Object>();
+      engine_ = std::make_unique<stream::StreamEngine>(config_from_js(config));
+      exchange_.emplace(info.Env(), engine_->config(), get_bool(config, "rowIds"));
+      exchange_->publish_state(*engine_);
       return info.Env().Undefined();
     });
   }
@@ -317,25 +292,35 @@ class StreamEngineObject : public Napi::ObjectWrap<StreamEngineObject> {
     return input == 0 ? config.left_kind : config.streams[static_cast<std::size_t>(input) - 1].kind;
   }
 
-  // push(input, batch, maxTime | null): NativePushReport
+  // words(): ArrayBuffer of the block that push and emit leave their numbers in
+  Napi::Value words(const Napi::CallbackInfo&) { return exchange_->words(); }
+
+  // describe(input, layout: NativeBatchLayout): void
+  Napi::Value describe(const Napi::CallbackInfo& info) {
+    return guarded(info, [&]() -> Napi::Value {
+      const int input = input_of(info);
+      kind_of(input);
+      exchange_->describe(input, object_argument(info, 1));
+      return info.Env().Undefined();
+    });
+  }
+
+  // push(input, rows, source, buffers: NativePart[], maxTime | null): void; the report is in the words
   Napi::Value push(const Napi::CallbackInfo& info) {
     return guarded(info, [&]() -> Napi::Value {
-      const Napi::Env env = info.Env();
       const int input = input_of(info);
       const Kind kind = kind_of(input);
       std::optional<std::int64_t> most;
-      if (info.Length() > 2 && !is_nullish(info[2])) most = time_from_js(info[2], kind);
-      const stream::PushReport report = engine_->push(input, batch_from_js(object_argument(info, 1)), most);
-      Napi::Object object = Napi::Object::New(env);
-      set(object, "rows", report.rows);
-      set(object, "late", report.late);
-      set(object, "lateBeyondHorizon", report.late_beyond_horizon);
-      set(object, "tooFarAhead", report.too_far_ahead);
-      set(object, "nullTime", report.null_time);
-      set(object, "nullKey", report.null_key);
-      object.Set("minTime", report.has_times ? time_to_js(env, report.min_time, kind) : env.Null());
-      object.Set("maxTime", report.has_times ? time_to_js(env, report.max_time, kind) : env.Null());
-      return object;
+      if (info.Length() < 4 || !info[1].IsNumber() || !info[2].IsNumber() || !info[3].IsArray()) {
+        throw Error(ErrorCode::ARG_TYPE, "native request: rows, a source and buffers were expected");
+      }
+      if (info.Length() > 4 && !is_nullish(info[4])) most = time_from_js(info[4], kind);
+      const EngineBatch& batch =
+          exchange_->batch(input, info[1].As<Napi::Number>().Int64Value(),
+                           info[2].As<Napi::Number>().Int32Value(), info[3].As<Napi::Array>());
+      const Published state(*this);  // a push that throws may have evicted
+      exchange_->publish(engine_->push(input, batch, most), kind);
+      return info.Env().Undefined();
     });
   }
 
@@ -350,11 +335,12 @@ class StreamEngineObject : public Napi::ObjectWrap<StreamEngineObject> {
 
   // end(): void
   Napi::Value end(const Napi::CallbackInfo& info) {
+    const Published state(*this);
     engine_->end();
     return info.Env().Undefined();
   }
 
-  // emit(maxRows): NativeStreamOutput
+  // emit(maxRows): ArrayBuffer | ArrayBuffer[]; where columns lie in it is in the words
   Napi::Value emit(const Napi::CallbackInfo& info) {
     return guarded(info, [&]() -> Napi::Value {
       if (info.Length() < 1 || !info[0].IsNumber())
@@ -362,8 +348,9 @@ class StreamEngineObject : public Napi::ObjectWrap<StreamEngineObject> {
       const double most = info[0].As<Napi::Number>().DoubleValue();
       if (!(most >= 0))
         throw Error(ErrorCode::ARG_RANGE, "a number of rows that is not negative was expected");
-      return output_to_js(info.Env(), engine_->config(),
-                          engine_->emit(most > INT32_MAX ? INT32_MAX : static_cast<std::int64_t>(most)));
+      const Published state(*this);
+      return exchange_->publish(
+          info.Env(), engine_->emit(most > INT32_MAX ? INT32_MAX : static_cast<std::int64_t>(most)));
     });
   }
 
@@ -371,6 +358,7 @@ class StreamEngineObject : public Napi::ObjectWrap<StreamEngineObject> {
   Napi::Value take_late(const Napi::CallbackInfo& info) {
     return guarded(info, [&]() -> Napi::Value {
       const Napi::Env env = info.Env();
+      const Published state(*this);
       Napi::Array all = Napi::Array::New(env);
       for (int input = 0; input < engine_->inputs(); ++input) {
         stream::LateOutput late = engine_->take_late(input);
@@ -438,6 +426,7 @@ class StreamEngineObject : public Napi::ObjectWrap<StreamEngineObject> {
           batch.dead_keys.back() = bytes.data;
         }
       }
+      const Published state(*this);
       engine_->load_rows(input, batch, sources, ids);
       return info.Env().Undefined();
     });
@@ -522,43 +511,39 @@ class StreamEngineObject : public Napi::ObjectWrap<StreamEngineObject> {
     });
   }
 
-  // stateRows(input), stateBytes(), pendingRows(): number
-  Napi::Value state_rows(const Napi::CallbackInfo& info) {
-    return guarded(info, [&]() -> Napi::Value {
-      return Napi::Number::New(info.Env(), static_cast<double>(engine_->state_rows(input_of(info))));
-    });
-  }
-  Napi::Value state_bytes(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), static_cast<double>(engine_->state_bytes()));
-  }
   // holdBeside(bytes: number): void
   Napi::Value hold_beside(const Napi::CallbackInfo& info) {
     return guarded(info, [&]() -> Napi::Value {
       if (info.Length() < 1 || !info[0].IsNumber())
         throw Error(ErrorCode::ARG_TYPE, "a number of bytes was expected");
+      const Published state(*this);
       engine_->hold_beside(info[0].As<Napi::Number>().Int64Value());
       return info.Env().Undefined();
     });
-  }
-  // oldestPending(): bigint | number | null
-  Napi::Value oldest_pending(const Napi::CallbackInfo& info) {
-    const std::optional<std::int64_t> time = engine_->oldest_pending();
-    return time ? time_to_js(info.Env(), *time, kind_of(0)) : info.Env().Null();
-  }
-
-  Napi::Value pending_rows(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), static_cast<double>(engine_->pending_rows()));
   }
 
   // reset(): void
   Napi::Value reset(const Napi::CallbackInfo& info) {
     return guarded(info, [&]() -> Napi::Value {
+      const Published state(*this);
       engine_->reset();
       return info.Env().Undefined();
     });
   }
 
+  // What is held, told in the words when a call that changes it ends, however it ends.
+  struct Published {
+    explicit Published(StreamEngineObject& of) : of_(of) {}
+    ~Published() { of_.exchange_->publish_state(*of_.engine_); }
+    Published(const Published&) = delete;
+    Published& operator=(const Published&) = delete;
+
+   private:
+    StreamEngineObject& of_;
+  };
+
   std::unique_ptr<stream::StreamEngine> engine_;
+  std::optional<StreamExchange> exchange_;
 };
 
 }  // namespace

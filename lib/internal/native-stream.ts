@@ -58,9 +58,60 @@ export interface NativeStreamConfig {
   readonly ordered: boolean;
   readonly maxStateBytes: number | null;
   readonly sweepEachEmit: boolean;
+  /** Whether row ids go out with the rows. */
+  readonly rowIds: boolean;
 }
 
-/** One batch of an input, one chunk per column. Its buffers are copied before `push` returns. */
+/** What is the same for every batch of an input: its parts, and which of them is what. A part may be several things. */
+export interface NativeBatchLayout {
+  readonly parts: readonly {
+    readonly name: string;
+    readonly type: NativeType;
+    readonly indexType: NativeType;
+    readonly width: number;
+  }[];
+  /** Places among the parts, here and below. */
+  readonly time: number;
+  /** Left: one list per stream. Right: its own list alone. */
+  readonly keys: readonly (readonly number[])[];
+  readonly columns: readonly number[];
+  readonly knownAt: number | null;
+  /** int64 without nulls; null: counted on per (input, source). */
+  readonly sequence: number | null;
+}
+
+/**
+ * Places of the 8-byte words that the engine and its caller share. Numbers but for the times, which are int64, uint64 or
+ * float64 by kind. From `stateRows` on one word per input; then, before a push, one per part (`NativePartFlag`), and after
+ * an emit seven per column: nulls, then place and bytes of values, offsets and validity, -1 bytes for none. Last
+ * come place and bytes of the row ids and of the ops. A place is a byte of the one buffer, or the number of one.
+ */
+export const StreamWord = {
+  rows: 0,
+  late: 1,
+  lateBeyondHorizon: 2,
+  tooFarAhead: 3,
+  nullTime: 4,
+  nullKey: 5,
+  hasTimes: 6,
+  minTime: 7,
+  maxTime: 8,
+  stateBytes: 9,
+  pendingRows: 10,
+  hasOldest: 11,
+  oldest: 12,
+  emittedRows: 13,
+  more: 14,
+  revisions: 15,
+  stateRows: 16,
+} as const;
+
+/** Which buffers of a part come, in this order; its bit offset is multiplied by `bitOffset` and added. */
+export const NativePartFlag = { values: 1, offsets: 2, validity: 4, dictionaries: 8, bitOffset: 16 } as const;
+
+export type NativePartBuffer = ArrayBufferView | readonly NativeColumn[];
+
+/** Rows for `loadRows`, one chunk per column. */
 export interface NativeStreamBatch {
   readonly rows: number;
   readonly time: NativeColumn;
@@ -71,39 +122,6 @@ export interface NativeStreamBatch {
   readonly source: number;
   /** int64 without nulls; null: counted on per (input, source). */
   readonly sequence: NativeColumn | null;
-}
-
-export interface NativePushReport {
-  /** Taken into the state. */
-  readonly rows: number;
-  readonly late: number;
-  readonly lateBeyondHorizon: number;
-  readonly tooFarAhead: number;
-  readonly nullTime: number;
-  readonly nullKey: number;
-  /** Of the rows taken: left in its raw unit, right aligned; null where none has a time. */
-  readonly minTime: bigint | number | null;
-  readonly maxTime: bigint | number | null;
-}
-
-export interface NativeStreamOutput {
-  readonly rows: number;
-  readonly left: readonly NativeOutputColumn[];
-  readonly streams: readonly {
-    readonly columns: readonly NativeOutputColumn[];
-    readonly age: NativeOutputColumn | null;
-    readonly matched: NativeOutputColumn | null;
-    /** Of the left rows first put out (or dropped by an inner stream) in this call. */
-    readonly stats: NativeStreamStats;
-  }[];
-  /** int64: left rows numbered as they become final, those an inner stream drops too. */
-  readonly rowIds: ArrayBuffer;
-  /** int8: +1 insertion, -1 retraction; null: plain insertions only. */
-  readonly ops: ArrayBuffer | null;
-  /** As many rows as asked for: final ones may be left for the next call. */
-  readonly more: boolean;
-  /** Rows of this output that were put out before. */
-  readonly revisions: number;
 }
 
 /** Rows put aside, in order of arrival. */
@@ -164,12 +182,26 @@ export interface NativeStreamCounters {
 
 /** The streaming join's deciding core. Every call that throws has changed nothing. */
 export interface NativeStreamEngine {
-  /** `maxTime`: later rows are not taken (left in its raw unit, right aligned). */
-  push(input: number, batch: NativeStreamBatch, maxTime: bigint | number | null): NativePushReport;
+  /** The block of `StreamWord`. What is held is told in it after every call. */
+  words(): ArrayBuffer;
+  /** Before the first push of an input. */
+  describe(input: number, layout: NativeBatchLayout): void;
+  /**
+   * A batch of one chunk per part, told by the words; copied before it returns. `maxTime`: later rows are not taken (left
+   * in its raw unit, right aligned). The report is in the words.
+   */
+  push(
+    input: number,
+    rows: number,
+    source: number,
+    buffers: readonly NativePartBuffer[],
+    maxTime: bigint | number | null,
+  ): void;
   /** Lower or equal: ignored. */
   advance(input: number, time: bigint | number): void;
   end(): void;
-  emit(maxRows: number): NativeStreamOutput;
+  /** At most `maxRows`; one buffer with all columns, or one for each of theirs. The rest is in the words. */
+  emit(maxRows: number): ArrayBuffer | readonly ArrayBuffer[];
   takeLate(): NativeLateOutput[];
   exportRows(input: number): NativeExportedRows;
   loadRows(
@@ -181,12 +213,7 @@ export interface NativeStreamEngine {
   ): void;
   counters(): NativeStreamCounters;
   setCounters(counters: NativeStreamCounters): void;
-  stateRows(input: number): number;
-  stateBytes(): number;
   holdBeside(bytes: number): void;
-  pendingRows(): number;
-  /** Least time of the pending left rows, in its raw unit; null where none has a time. */
-  oldestPending(): bigint | number | null;
   reset(): void;
 }
 

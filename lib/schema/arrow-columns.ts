@@ -124,25 +124,27 @@ export function validityOf(where: string, data: Data): Uint8Array | null {
   return bitmap ?? null;
 }
 
-function nativeChunk(where: string, data: Data, layout: Layout, dictionary: number): NativeChunk {
-  const rows = data.length;
+/** Rows of a flat type as executors take them. */
+export function nativeChunk(where: string, data: Data, layout: Layout, dictionary: number): NativeChunk {
+  const { length, offset: bitOffset } = data;
   const values: ArrayBufferView | undefined = data.values;
-  const chunk = { length: rows, bitOffset: data.offset, validity: validityOf(where, data), dictionary };
+  let offsets: Int32Array | BigInt64Array | null = null;
   switch (layout.type) {
     case NativeType.Bool:
-      requireBytes(where, values, 'values', (data.offset + rows + 7) >> 3);
-      return { ...chunk, values: values ?? null, offsets: null };
+      requireBytes(where, values, 'values', (bitOffset + length + 7) >> 3);
+      break;
     case NativeType.Bytes32:
     case NativeType.Bytes64: {
-      const offsets: Int32Array | BigInt64Array | undefined = data.valueOffsets;
-      requireBytes(where, offsets, 'offsets', (rows + 1) * (layout.type === NativeType.Bytes32 ? 4 : 8));
-      requireBytes(where, values, 'values', Number(offsets?.[rows] ?? 0));
-      return { ...chunk, values: values ?? null, offsets: offsets?.subarray(0, rows + 1) ?? null };
+      const given: Int32Array | BigInt64Array | undefined = data.valueOffsets;
+      requireBytes(where, given, 'offsets', (length + 1) * (layout.type === NativeType.Bytes32 ? 4 : 8));
+      requireBytes(where, values, 'values', Number(given?.[length] ?? 0));
+      offsets = given?.subarray(0, length + 1) ?? null;
+      break;
     }
     default:
-      requireBytes(where, values, 'values', rows * layout.width);
-      return { ...chunk, values: values ?? null, offsets: null };
+      requireBytes(where, values, 'values', length * layout.width);
   }
+  return { length, bitOffset, values: values ?? null, offsets, validity: validityOf(where, data), dictionary };
 }
 
 /** True when two dictionaries are the same memory, whatever objects stand for them. */

@@ -16,19 +16,29 @@ import {
 } from 'apache-arrow';
 
 import { fail } from '../internal/validate.js';
-import type { NativeColumn, NativeOutputColumn } from '../internal/native.js';
+import type { NativeColumn } from '../internal/native.js';
 import { type ArrowColumn, layoutOf, nativeColumn, payloadColumn, sharedDictionary } from './arrow-columns.js';
 import { localType, localVector, typeName } from './arrow-types.js';
+import { bytesOf, type OutputBuffers, rangeOf } from './byte-range.js';
 import { type Canonical, canonicalValues } from './canonical.js';
 import { gatherColumn, type Located, locateRows, validityBits } from './gather.js';
 import { gatherViews, isValid } from './string-views.js';
 
+const NO_BITS = new Uint8Array(0);
+
 /** Arrow data over what a gather returned. `type` must be a flat type of our copy (a dictionary's index type). */
-export function dataFromOutput(type: DataType, output: NativeOutputColumn, dictionary?: Vector): Data {
+export function dataFromOutput(type: DataType, output: OutputBuffers, dictionary?: Vector): Data {
   const layoutType = DataType.isDictionary(type) ? type.indices : type;
-  const validity = output.validity === null ? new Uint8Array(0) : new Uint8Array(output.validity);
-  const values = new layoutType.ArrayType(output.values ?? new ArrayBuffer(0));
-  const offsets = output.offsets === null ? undefined : new layoutType.OffsetArrayType(output.offsets);
+  const { ArrayType } = layoutType;
+  const validity = output.validity === null ? NO_BITS : bytesOf(output.validity);
+  const { buffer, byteOffset, byteLength } = rangeOf(output.values);
+  const values = new ArrayType(buffer, byteOffset, byteLength / ArrayType.BYTES_PER_ELEMENT);
+  let offsets: Int32Array | BigInt64Array | undefined;
+  if (output.offsets !== null) {
+    const range = rangeOf(output.offsets);
+    const { OffsetArrayType } = layoutType;
+    offsets = new OffsetArrayType(range.buffer, range.byteOffset, range.byteLength / OffsetArrayType.BYTES_PER_ELEMENT);
+  }
   const buffers = {
     [BufferType.OFFSET]: offsets,
     [BufferType.DATA]: values,

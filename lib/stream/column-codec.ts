@@ -9,16 +9,19 @@
  */
 import { type Data, DataType } from 'apache-arrow';
 
-import type { NativeColumn, NativeOutputColumn } from '../internal/native.js';
+import { type NativeColumn, NativeType } from '../internal/native.js';
 import type { ColumnShape } from './engine/types.js';
-import { layoutOf, nativeColumn } from '../schema/arrow-columns.js';
+import { type Layout, layoutOf, nativeChunk } from '../schema/arrow-columns.js';
 import { localType } from '../schema/arrow-types.js';
+import type { OutputBuffers } from '../schema/byte-range.js';
 import { dataFromOutput } from '../schema/take.js';
 import { DictionaryCodec } from './dictionary-codec.js';
 import { HandleCodec } from './handle-codec.js';
 
 export interface ColumnCodec {
   readonly shape: ColumnShape;
+  /** Columns go in as `nativeColumn` would give them. */
+  readonly isPlain: boolean;
   /** Values (dictionaries) or rows (nested) kept here; 0 where the engine has all. */
   readonly stored: number;
   /** Bytes of them, about. */
@@ -28,14 +31,14 @@ export interface ColumnCodec {
   /** The engine did not take what was encoded last. */
   rollBack(): void;
   /** Rows that the engine gave back, labelled with `type`. */
-  decode(output: NativeOutputColumn, type: DataType): Data;
+  decode(output: OutputBuffers, type: DataType): Data;
   /** Whether so much may be out of use that a sweep is worth it, where the engine holds `rows` rows. O(1). */
   wantsSweep(rows: number): boolean;
   /**
    * Forgets what none of these uses: all that the engine and the side output hold. `all`: also what only the next batch
    * is likely to use.
    */
-  sweep(live: readonly NativeOutputColumn[], all?: boolean): void;
+  sweep(live: readonly OutputBuffers[], all?: boolean): void;
   clear(): void;
 }
 
@@ -44,25 +47,37 @@ export function columnCodec(where: string, foreign: DataType): ColumnCodec {
   const type = localType(foreign);
   if (DataType.isDictionary(type)) return new DictionaryCodec(where, type);
   const layout = layoutOf(type);
-  return layout === null ? new HandleCodec(where, type) : new PlainCodec({ name: where, ...layout }, type);
+  return layout === null ? new HandleCodec(where, type) : new PlainCodec(where, layout);
 }
 
 class PlainCodec implements ColumnCodec {
+  readonly shape: ColumnShape;
+  readonly isPlain = true;
   readonly stored = 0;
   readonly storedBytes = 0;
 
   constructor(
-    readonly shape: ColumnShape,
-    private readonly type: DataType,
-  ) {}
+    private readonly where: string,
+    private readonly layout: Layout,
+  ) {
+    this.shape = { name: where, type: layout.type, width: layout.width };
+  }
 
   encode(data: Data): NativeColumn {
-    return nativeColumn(this.shape.name, this.type, [data]);
+    const { where, layout } = this;
+    return {
+      name: where,
+      type: layout.type,
+      indexType: NativeType.Int32,
+      width: layout.width,
+      chunks: data.length === 0 ? [] : [nativeChunk(where, data, layout, -1)],
+      dictionaries: [],
+    };
   }
 
   rollBack(): void {}
 
-  decode(output: NativeOutputColumn, type: DataType): Data {
+  decode(output: OutputBuffers, type: DataType): Data {
     return dataFromOutput(type, output);
   }
 

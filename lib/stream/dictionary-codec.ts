@@ -9,13 +9,14 @@
  */
 import { type Data, type Dictionary, type DataType, Vector } from 'apache-arrow';
 
-import { type NativeColumn, type NativeOutputColumn, NativeType } from '../internal/native.js';
+import { type NativeColumn, NativeType } from '../internal/native.js';
 import type { ColumnCodec } from './column-codec.js';
 import { bytesOfData, everyRow, oneChunk, validAt } from './encoded-rows.js';
 import type { ColumnShape } from './engine/types.js';
 import { fail } from '../internal/validate.js';
 import { layoutOf, nativeColumn, payloadColumn, validityOf } from '../schema/arrow-columns.js';
 import { localData, typeName } from '../schema/arrow-types.js';
+import { type OutputBuffers, rangeOf } from '../schema/byte-range.js';
 import { type Canonical, canonicalValues } from '../schema/canonical.js';
 import { dataFromOutput, takeColumn } from '../schema/take.js';
 
@@ -35,6 +36,7 @@ interface Translation {
 
 export class DictionaryCodec implements ColumnCodec {
   readonly shape: ColumnShape;
+  readonly isPlain = false;
   /** Values that are freed, too. Nested values are all different, and not here. */
   #codes = new Map<Canonical, number>();
   /** The other way round. */
@@ -106,7 +108,7 @@ export class DictionaryCodec implements ColumnCodec {
   /** A dictionary that has learnt a value too much is none the worse: the next sweep frees it. */
   rollBack(): void {}
 
-  decode(output: NativeOutputColumn, type: DataType): Data {
+  decode(output: OutputBuffers, type: DataType): Data {
     return dataFromOutput(type, output, this.#dictionary());
   }
 
@@ -117,10 +119,12 @@ export class DictionaryCodec implements ColumnCodec {
     return many && this.#work >= Math.max(rows, this.#size / 2);
   }
 
-  sweep(live: readonly NativeOutputColumn[], all = false): void {
+  sweep(live: readonly OutputBuffers[], all = false): void {
     const used = new Uint8Array(this.#size);
+    const { ArrayType } = this.type.indices;
     for (const column of live) {
-      const codes = new this.type.indices.ArrayType(column.values ?? new ArrayBuffer(0));
+      const { buffer, byteOffset, byteLength } = rangeOf(column.values);
+      const codes = new ArrayType(buffer, byteOffset, byteLength / ArrayType.BYTES_PER_ELEMENT);
       const valid = validAt(column);
       for (let row = 0; row < column.length; row++) if (valid(row)) used[Number(codes[row]!)] = 1;
     }

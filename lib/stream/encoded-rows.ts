@@ -1,7 +1,8 @@
 /** Columns of fixed-width integers as the engines take them and give them back: codes and handles. */
 import type { Data } from 'apache-arrow';
 
-import { type NativeChunk, type NativeColumn, type NativeOutputColumn, NativeType } from '../internal/native.js';
+import { type NativeChunk, type NativeColumn, NativeType } from '../internal/native.js';
+import { bytesOf, type OutputBuffers } from '../schema/byte-range.js';
 import type { ColumnShape } from './engine/types.js';
 
 /** Rows 0 … count - 1. */
@@ -14,9 +15,9 @@ export function oneChunk(shape: ColumnShape, chunk: NativeChunk): NativeColumn {
 }
 
 /** Whether a row of an output holds a value. */
-export function validAt({ validity }: NativeOutputColumn): (row: number) => boolean {
+export function validAt({ validity }: OutputBuffers): (row: number) => boolean {
   if (validity === null) return () => true;
-  const bits = new Uint8Array(validity);
+  const bits = bytesOf(validity);
   return (row) => (bits[row >> 3]! & (1 << (row & 7))) !== 0;
 }
 

@@ -1,12 +1,13 @@
 /** Nested columns: rows stay here, the engine keeps int64 handles, which are never given twice. */
 import type { Data, DataType } from 'apache-arrow';
 
-import { type NativeColumn, type NativeOutputColumn, NativeType } from '../internal/native.js';
+import { type NativeColumn, NativeType } from '../internal/native.js';
 import type { ColumnCodec } from './column-codec.js';
 import { bytesOfData, everyRow, oneChunk, validAt } from './encoded-rows.js';
 import type { ColumnShape } from './engine/types.js';
 import { fail } from '../internal/validate.js';
 import { localData } from '../schema/arrow-types.js';
+import { int64sOf, type OutputBuffers } from '../schema/byte-range.js';
 import { takeColumn } from '../schema/take.js';
 
 /** Fewer rows than this are not worth a sweep. */
@@ -20,6 +21,7 @@ interface Segment {
 
 export class HandleCodec implements ColumnCodec {
   readonly shape: ColumnShape;
+  readonly isPlain = false;
   /** What the last sweep left, ascending; row i of `#kept` has handle i of it. */
   #handles = new Float64Array(0);
   #kept: Data | null = null;
@@ -70,8 +72,8 @@ export class HandleCodec implements ColumnCodec {
     this.#bytes -= bytesOfData(last.data);
   }
 
-  decode(output: NativeOutputColumn, type: DataType): Data {
-    const handles = new BigInt64Array(output.values ?? new ArrayBuffer(0));
+  decode(output: OutputBuffers, type: DataType): Data {
+    const handles = int64sOf(output.values);
     const valid = validAt(output);
     const rows = new Int32Array(output.length);
     for (let i = 0; i < rows.length; i++) rows[i] = valid(i) ? this.#rowOf(Number(handles[i]!)) : -1;
@@ -82,11 +84,11 @@ export class HandleCodec implements ColumnCodec {
     return this.stored > 2 * this.#handles.length + FLOOR;
   }
 
-  sweep(live: readonly NativeOutputColumn[]): void {
+  sweep(live: readonly OutputBuffers[]): void {
     // One mark per row stored: rows of several right streams and the side output may name a handle twice.
     const used = new Uint8Array(this.stored);
     for (const column of live) {
-      const handles = new BigInt64Array(column.values ?? new ArrayBuffer(0));
+      const handles = int64sOf(column.values);
       const valid = validAt(column);
       for (let i = 0; i < column.length; i++) if (valid(i)) used[this.#rowOf(Number(handles[i]!))] = 1;
     }

@@ -33,7 +33,9 @@ export class InputSchema {
         expected.fields.length === schema.fields.length &&
         expected.fields.every((field, i) => {
           const other = schema.fields[i]!;
-          return field.name === other.name && sameType(localType(field.type), localType(other.type));
+          if (field.name !== other.name) return false;
+          // Every record batch has a schema of its own, made of the same types.
+          return field.type === other.type || sameType(localType(field.type), localType(other.type));
         });
       if (!same) {
         fail('FS_ERR_SCHEMA', `${this.where} has the columns (${show(expected)}), got (${show(schema)})`, {

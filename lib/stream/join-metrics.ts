@@ -2,6 +2,8 @@
  * What a running join tells its metrics, once per push and per emit: what the engine reports anyway, and the time of
  * one row. What is held and where the watermarks stand is looked up when somebody reads.
  */
+import { types } from 'node:util';
+
 import type { Data } from 'apache-arrow';
 
 import { NativeLatePolicy } from '../internal/native-stream.js';
@@ -89,6 +91,9 @@ export class JoinMetrics {
 /** As the API shows times; null for none. */
 function timeAt({ inputs }: StreamingPlan, times: Data, row: number): Time | null {
   const left = inputs[0]!;
+  const { values }: { values: unknown } = times;
+  // Most times are int64 and none is null: no need to read them as a column of any type.
+  if (times.nullCount === 0 && types.isBigInt64Array(values)) return fromEngineTime(values[row]!, left);
   const [cell] = canonicalValues(nativeColumn('left', times.type, [times.slice(row, 1)]), 1n);
   if (typeof cell !== 'number' && typeof cell !== 'bigint') return null;
   if (left.domain !== 'float') return fromEngineTime(BigInt(cell), left);

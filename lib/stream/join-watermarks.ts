@@ -103,16 +103,18 @@ export class JoinWatermarks {
 
   /** Calls for each input whose watermark is higher than the engine knows. */
   forEachRisen(tell: (input: number, time: EngineTime) => void): void {
-    this.#clock.current(this.#now()).forEach((time, input) => {
-      if (time === null || time === this.#given[input]) return;
+    const times = this.#clock.current(this.#now());
+    for (let input = 0; input < times.length; input++) {
+      const time = times[input]!;
+      if (time === null || time === this.#given[input]) continue;
       this.#given[input] = time;
       const plan = this.#inputs[input]!;
       const engineTime = toEngineTime(time, plan, plan.name, 'up');
       const known = this.#known[input]!;
-      if (known !== null && engineTime <= known) return;
+      if (known !== null && engineTime <= known) continue;
       this.#known[input] = engineTime;
       tell(input, engineTime);
-    });
+    }
   }
 
   /** As callers count; null before the first promise. */

@@ -15,7 +15,8 @@ import { takeColumn } from '../schema/take.js';
 import { emptyTable } from './input-schema.js';
 import type { StreamingSettings } from './parse-streaming.js';
 import { readBigint, readBlob, type SnapshotPart, writeBlob } from './snapshot-blob.js';
-import { decodeRows, encodeRows, type InputPlan, type StreamingPlan } from './streaming-plan.js';
+import { decodeRows, encodeRows } from './stream-rows.js';
+import type { InputPlan, StreamingPlan } from './streaming-plan.js';
 import type { JsonValue } from './watermark/index.js';
 
 const VERSION = 1;

@@ -20,14 +20,8 @@ import { type LiveSource, LiveStream, type LiveStreamOptions } from './live-stre
 import type { StreamingSettings } from './parse-streaming.js';
 import { PositionTracker, type SourcePositions } from './positions.js';
 import { loadSnapshot, openSnapshot, requireSameJoin, type WaitingLate, writeSnapshot } from './snapshot.js';
-import {
-  decodeOutput,
-  decodeRows,
-  encodeRows,
-  fromEngineTime,
-  planStreaming,
-  type StreamingPlan,
-} from './streaming-plan.js';
+import { decodeOutput, decodeRows, encodeRows } from './stream-rows.js';
+import { fromEngineTime, planStreaming, type StreamingPlan } from './streaming-plan.js';
 import { JoinWatermarks } from './join-watermarks.js';
 import { JoinMetrics } from './join-metrics.js';
 import type { StreamMetrics } from './metrics/index.js';

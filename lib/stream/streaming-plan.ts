@@ -1,33 +1,25 @@
 /**
  * What follows from the schemas and options of a streaming join alone, worked out once: the engine's configuration, how
- * each column of a batch goes in, and how an output becomes a table. Per push only buffers are wrapped.
+ * each column of a batch goes in, and how an output becomes a table. `stream-rows.ts` moves rows by it.
  */
-import { Data, DataType, Field, Int64, Int8, RecordBatch, Schema, Struct, type Table } from 'apache-arrow';
+import { DataType, Field, Int64, Int8, type Schema, type Table } from 'apache-arrow';
 
 import { type NativeColumn, type NativeSide, type NativeStream, NativeType } from '../internal/native.js';
 import { NativeTimeKind } from '../internal/native-stream.js';
-import {
-  type ColumnShape,
-  type EngineBatch,
-  type EngineConfig,
-  type EngineOutput,
-  type EngineStream,
-  type EngineTime,
-} from './engine/types.js';
+import { type ColumnShape, type EngineConfig, type EngineStream, type EngineTime } from './engine/types.js';
 import { fail, rangeError, typeError } from '../internal/validate.js';
 import type { OutputColumn } from '../join/columns.js';
 import type { ParsedJoin, ParsedStream } from '../join/parse-options.js';
 import { buildRequest } from '../join/request.js';
-import { columnIndex, layoutOf, nativeColumn } from '../schema/arrow-columns.js';
+import { columnIndex, layoutOf } from '../schema/arrow-columns.js';
 import { dictionaryIds, localField, localType, relabelDictionaries } from '../schema/arrow-types.js';
 import { INT64_MAX, INT64_MIN } from '../schema/duration.js';
 import { keyValueType } from '../schema/key-type.js';
 import { nsPerUnit, timeTypeOf } from '../schema/time-type.js';
-import { dataFromOutput } from '../schema/take.js';
 import { type ColumnCodec, columnCodec } from './column-codec.js';
 import type { TimeDomain } from './watermark/index.js';
+import { OutputSchema } from './output-schema.js';
 import type { StreamingSettings } from './parse-streaming.js';
-import { wideSequence } from './sequence-column.js';
 
 /** A column that the engine keeps: where it is in the batches, and how it goes in. */
 export interface StoredColumn {
@@ -52,7 +44,7 @@ export interface InputPlan {
   readonly domain: TimeDomain;
 }
 
-interface OutputPlan {
+export interface OutputPlan {
   readonly schema: Schema;
   readonly left: readonly { readonly field: Field; readonly codec: ColumnCodec }[];
   readonly streams: readonly (readonly PlannedColumn[])[];
@@ -244,6 +236,7 @@ export function planStreaming(parsed: ParsedJoin, settings: StreamingSettings): 
     ordered: settings.ordered,
     maxStateBytes: settings.maxStateBytes,
     sweepEachEmit: false,
+    rowIds: settings.rowId !== null,
   };
   const output = planOutput(parsed, settings, leftStored.columns, plan.leftColumns, planned);
   return { config, inputs: [leftInput, ...planned.map(({ input }) => input)], output, parsed };
@@ -272,7 +265,7 @@ function planOutput(
     fields.push(new Field(name, type, false));
   }
   const own = distinctDictionaries(fields);
-  const schema = new Schema(own, new Map(left.schema.metadata));
+  const schema = new OutputSchema(own, new Map(left.schema.metadata));
   let next = leftPlanned.length;
   return {
     schema,
@@ -284,7 +277,7 @@ function planOutput(
 }
 
 /** Every dictionary here is a column's own, so no two may share an id: a writer would mix them. */
-function distinctDictionaries(fields: readonly Field[]): Field[] {
+export function distinctDictionaries(fields: readonly Field[]): Field[] {
   const seen = new Set<number>();
   let next = Math.max(-1, ...dictionaryIds(fields)) + 1;
   return fields.map((field) => {
@@ -340,97 +333,4 @@ function rounded(value: bigint, ns: bigint, round: 'up' | 'down'): bigint {
 /** A time of the engine as the API shows it. */
 export function fromEngineTime(time: EngineTime, { nsPerUnit: ns }: Pick<InputPlan, 'nsPerUnit'>): EngineTime {
   return typeof time === 'bigint' && ns !== null ? time * ns : time;
-}
-
-/** The rows of a batch as the engine takes them. `data` gives the column at a position of the input's schema. */
-export function encodeRows(
-  input: InputPlan,
-  rows: number,
-  data: (position: number) => Data,
-  source: number,
-): EngineBatch {
-  const wrapped = new Map<number, NativeColumn>();
-  const column = (position: number): NativeColumn => {
-    let native = wrapped.get(position);
-    if (native === undefined) {
-      const field = input.schema.fields[position]!;
-      native = nativeColumn(`${input.name}.${field.name}`, field.type, [data(position)]);
-      wrapped.set(position, native);
-    }
-    return native;
-  };
-  const encoded: ColumnCodec[] = [];
-  try {
-    const columns = input.stored.map(({ position, codec }) => {
-      const native = codec.encode(data(position));
-      encoded.push(codec);
-      return native;
-    });
-    return {
-      rows,
-      time: column(input.time),
-      keys: input.keys.map((keys) => keys.map(column)),
-      columns,
-      knownAt: input.knownAt === null ? null : column(input.knownAt),
-      source,
-      sequence: input.sequence === null ? null : wideSequence(column(input.sequence)),
-    };
-  } catch (error) {
-    for (const codec of encoded) codec.rollBack();
-    throw error;
-  }
-}
-
-function makeBatch(schema: Schema, length: number, children: readonly Data[]): RecordBatch {
-  return new RecordBatch(schema, new Data(new Struct(schema.fields), 0, length, 0, undefined, [...children]));
-}
-
-/** The table of an output. */
-export function decodeOutput({ schema, left, streams, rowId, op }: OutputPlan, output: EngineOutput): RecordBatch {
-  const missing = (what: string): never => fail('FS_ERR_INTERNAL', `the engine returned no ${what}`);
-  const children = left.map(({ field, codec }, i) => codec.decode(output.left[i] ?? missing(field.name), field.type));
-  streams.forEach((columns, s) => {
-    const stream = output.streams[s] ?? missing(`stream ${s}`);
-    for (const column of columns) {
-      const { field } = column;
-      if (column.kind === 'payload') {
-        children.push(column.codec.decode(stream.columns[column.index] ?? missing(field.name), field.type));
-      } else {
-        children.push(dataFromOutput(field.type, stream[column.kind] ?? missing(column.kind)));
-      }
-    }
-  });
-  const flat = (values: ArrayBuffer) => ({
-    length: output.rows,
-    nullCount: 0,
-    values,
-    offsets: null,
-    validity: null,
-  });
-  if (rowId) children.push(dataFromOutput(new Int64(), flat(output.rowIds)));
-  if (op) children.push(dataFromOutput(new Int8(), flat(output.ops ?? new Int8Array(output.rows).fill(1).buffer)));
-  return makeBatch(schema, output.rows, children);
-}
-
-/** Kept columns of an input as a batch: what exports and the side output are made of. */
-export function decodeRows(
-  input: InputPlan,
-  rows: number,
-  columns: EngineOutput['left'],
-  extra: readonly { readonly field: Field; readonly data: Data }[] = [],
-): RecordBatch {
-  const fields = distinctDictionaries(input.stored.map(({ position }) => localField(input.schema.fields[position])));
-  const kept = input.stored.map(({ codec }, i) => ({
-    field: fields[i]!,
-    data: codec.decode(columns[i]!, fields[i]!.type),
-  }));
-  const all = [...kept, ...extra];
-  return makeBatch(
-    new Schema(
-      all.map(({ field }) => field),
-      new Map(input.schema.metadata),
-    ),
-    rows,
-    all.map(({ data }) => data),
-  );
 }

@@ -90,7 +90,13 @@ std::size_t StreamEngine::Impl::judge_block(const PendingRow* rows, std::size_t 
     const bool plain = shape.kind == config.left_kind && shape.left_scale == 1;
     for (std::size_t i = 0; i < count; ++i) {
       const std::int64_t t = plain ? rows[i].time : aligned(s, rows[i].time);
-      const Verdict verdict = right.judge(codes[i], t, w, ended);
+      Verdict verdict;
+      if (right.is_plain()) {
+        verdict = right.judge_plain(codes[i], t);
+        verdict.final = ended || right.rules().behind_final(t, w);
+      } else {
+        verdict = right.judge(codes[i], t, w, ended);
+      }
       if (!verdict.final) {
         count = i;
         break;

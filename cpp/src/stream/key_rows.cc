@@ -1,12 +1,46 @@
 #include "key_rows.h"
 
+#include <new>
+#include <utility>
+
 namespace flowstate::stream {
 
-KeyRows::Run KeyRows::make_run(std::uint32_t capacity) {
-  Run run;
+namespace {
+
+constexpr std::uint32_t kFirstCapacity = 16;
+constexpr std::uint32_t kSpareCapacity = 64;  // larger runs are not worth keeping: few keys have them
+constexpr std::size_t kMostSpare = 4096;
+
+RowRun make_run(std::uint32_t capacity) {
+  RowRun run;
   run.memory = std::make_unique_for_overwrite<std::uint8_t[]>(std::size_t{capacity} * 12);
   run.capacity = capacity;
   return run;
+}
+
+}  // namespace
+
+std::unique_ptr<RowRuns> SpareRuns::take() {
+  if (!spare_.empty()) {
+    std::unique_ptr<RowRuns> runs = std::move(spare_.back());
+    spare_.pop_back();
+    return runs;
+  }
+  auto runs = std::make_unique<RowRuns>();
+  runs->runs.push_back(make_run(kFirstCapacity));
+  return runs;
+}
+
+void SpareRuns::give(RowRuns* runs) noexcept {
+  std::unique_ptr<RowRuns> owned(runs);
+  if (spare_.size() >= kMostSpare || runs->runs.empty() || runs->runs[0].capacity > kSpareCapacity) return;
+  runs->runs.erase(runs->runs.begin() + 1, runs->runs.end());
+  runs->runs[0].begin = runs->runs[0].count = 0;
+  try {
+    spare_.push_back(std::move(owned));
+  } catch (const std::bad_alloc&) {
+    // Freed, then.
+  }
 }
 
 // Room for one more entry at the end of a run that is not full.
@@ -27,9 +61,8 @@ void KeyRows::widen(Run& run) {
   run = std::move(wider);
 }
 
-void KeyRows::grow_tall() {
-  auto many = std::make_unique<Many>();
-  many->runs.push_back(make_run(8));
+void KeyRows::grow_tall(SpareRuns& spare) {
+  std::unique_ptr<RowRuns> many = spare.take();
   Run& run = many->runs[0];
   for (std::uint32_t i = 0; i < count_; ++i) {
     run.times()[i] = few_.times[i];
@@ -40,7 +73,7 @@ void KeyRows::grow_tall() {
   tall_ = true;
 }
 
-void KeyRows::shrink_inline() noexcept {
+void KeyRows::shrink_inline(SpareRuns& spare) noexcept {
   Few few{};
   std::uint32_t i = 0;
   for (const Run& run : many_->runs) {
@@ -49,7 +82,7 @@ void KeyRows::shrink_inline() noexcept {
       few.slots[i] = run.slots()[k];
     }
   }
-  delete many_;
+  spare.give(many_);
   few_ = few;
   tall_ = false;
 }
@@ -150,7 +183,7 @@ void KeyRows::insert_tall(std::int64_t time, std::uint32_t slot, const RowStore&
   ++count_;
 }
 
-void KeyRows::erase(std::int64_t time, std::uint32_t slot, const RowStore& store) noexcept {
+void KeyRows::erase(std::int64_t time, std::uint32_t slot, const RowStore& store, SpareRuns& spare) noexcept {
   Place place = first_from(time);
   while (place.found() && this->slot(place) != slot) {
     // Equal times are few, or the row is found by its order.
@@ -174,7 +207,7 @@ void KeyRows::erase(std::int64_t time, std::uint32_t slot, const RowStore& store
   std::memmove(run.times() + at, run.times() + at + 1, std::size_t{run.count - at} * 8);
   std::memmove(run.slots() + at, run.slots() + at + 1, std::size_t{run.count - at} * 4);
   if (run.count == 0) runs.erase(runs.begin() + place.run);
-  if (count_ <= kInlineRows) shrink_inline();
+  if (count_ <= kInlineRows) shrink_inline(spare);
 }
 
 }  // namespace flowstate::stream

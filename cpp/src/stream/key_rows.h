@@ -1,6 +1,7 @@
 // The right rows of one key in order of (time, source, sequence): (time, slot) entries.
 //
-// Up to three lie in the key's own cache line, which is all that most keys of a market stream ever need; more go to
+// Up to eight lie in the key itself, the first three of them in one cache line with all else that is looked at, which is
+// all that most keys of a market stream ever need; more go to
 // runs of at most kRunRows entries, so that an insertion moves little wherever it falls and a million rows that arrive
 // backwards cost n log n. Entries leave at the front.
 #pragma once
@@ -15,7 +16,7 @@
 
 namespace flowstate::stream {
 
-inline constexpr std::uint32_t kInlineRows = 3;
+inline constexpr std::uint32_t kInlineRows = 8;
 inline constexpr std::uint32_t kRunRows = 256;
 
 // Where an entry lies; `run` is 0 for inline rows.
@@ -25,7 +26,35 @@ struct Place {
   bool found() const noexcept { return run >= 0; }
 };
 
-class KeyRows {
+// A run of entries in one block of memory, and the runs of a key.
+struct RowRun {
+  std::unique_ptr<std::uint8_t[]> memory;
+  std::uint32_t begin = 0;
+  std::uint32_t count = 0;
+  std::uint32_t capacity = 0;
+  std::int64_t* times() const noexcept { return reinterpret_cast<std::int64_t*>(memory.get()) + begin; }
+  std::uint32_t* slots() const noexcept {
+    return reinterpret_cast<std::uint32_t*>(memory.get() + std::size_t{capacity} * 8) + begin;
+  }
+};
+struct RowRuns {
+  std::vector<RowRun> runs;  // none empty
+};
+
+// Runs that keys have done with, for the next: with a few rows per key and batch, keys grow past their line and come back
+// with every batch, and an allocation each time cost more than all else that is done with such a row.
+class SpareRuns {
+ public:
+  // One with a single empty run. Throws std::bad_alloc.
+  std::unique_ptr<RowRuns> take();
+  // Takes it where it is small and not too many are there; else it is freed.
+  void give(RowRuns* runs) noexcept;
+
+ private:
+  std::vector<std::unique_ptr<RowRuns>> spare_;
+};
+
+class alignas(64) KeyRows {
  public:
   KeyRows() noexcept { std::memset(&few_, 0, sizeof few_); }
   KeyRows(KeyRows&& other) noexcept { take(other); }
@@ -42,16 +71,16 @@ class KeyRows {
   bool empty() const noexcept { return count_ == 0; }
 
   // Adds a row of the store in its place. Throws std::bad_alloc and then has changed nothing.
-  void insert(std::int64_t time, std::uint32_t slot, const RowStore& store) {
+  void insert(std::int64_t time, std::uint32_t slot, const RowStore& store, SpareRuns& spare) {
     if (!tall_) {
       if (count_ < kInlineRows) return insert_inline(time, slot, store);
-      grow_tall();
+      grow_tall(spare);
     }
     insert_tall(time, slot, store);
   }
 
   // Takes one entry out again; it must be there.
-  void erase(std::int64_t time, std::uint32_t slot, const RowStore& store) noexcept;
+  void erase(std::int64_t time, std::uint32_t slot, const RowStore& store, SpareRuns& spare) noexcept;
 
   // Last entry with time <= bound.
   Place last_upto(std::int64_t bound) const noexcept {
@@ -91,7 +120,7 @@ class KeyRows {
 
   // Entries before `place` (all of them where it is none) leave; drop(slot) for each.
   template <typename Drop>
-  void drop_before(Place place, Drop&& drop) noexcept {
+  void drop_before(Place place, SpareRuns& spare, Drop&& drop) noexcept {
     if (count_ == 0) return;
     if (!tall_) {
       const std::uint32_t gone = place.found() ? static_cast<std::uint32_t>(place.at) : count_;
@@ -104,7 +133,7 @@ class KeyRows {
       }
       return;
     }
-    drop_tall(place, [&](const std::uint32_t* slots, std::uint32_t n) {
+    drop_tall(place, spare, [&](const std::uint32_t* slots, std::uint32_t n) {
       for (std::uint32_t i = 0; i < n; ++i) drop(slots[i]);
     });
   }
@@ -116,26 +145,11 @@ class KeyRows {
 
   void clear() noexcept;
 
-  bool listed = false;     // in the stream's list of keys that may have rows to evict
-  std::int64_t kept = -1;  // newest emitted left row of this key that is still kept
-
  private:
-  struct Run {
-    std::unique_ptr<std::uint8_t[]> memory;
-    std::uint32_t begin = 0;
-    std::uint32_t count = 0;
-    std::uint32_t capacity = 0;
-    std::int64_t* times() const noexcept { return reinterpret_cast<std::int64_t*>(memory.get()) + begin; }
-    std::uint32_t* slots() const noexcept {
-      return reinterpret_cast<std::uint32_t*>(memory.get() + std::size_t{capacity} * 8) + begin;
-    }
-  };
-  struct Many {
-    std::vector<Run> runs;  // none empty
-  };
+  using Run = RowRun;
   struct Few {
-    std::int64_t times[kInlineRows];
     std::uint32_t slots[kInlineRows];
+    std::int64_t times[kInlineRows];
   };
   using Dropped = void (*)(void*, const std::uint32_t*, std::uint32_t);
 
@@ -162,10 +176,9 @@ class KeyRows {
     ++count_;
   }
 
-  static Run make_run(std::uint32_t capacity);
   static void widen(Run& run);
-  void grow_tall();
-  void shrink_inline() noexcept;
+  void grow_tall(SpareRuns& spare);
+  void shrink_inline(SpareRuns& spare) noexcept;
   void insert_tall(std::int64_t time, std::uint32_t slot, const RowStore& store);
   Place last_upto_tall(std::int64_t bound) const noexcept;
   Place next_tall(Place place) const noexcept {
@@ -176,12 +189,13 @@ class KeyRows {
     return place.run + 1 < static_cast<std::int32_t>(runs.size()) ? Place{place.run + 1, 0} : Place{};
   }
   template <typename Drop>
-  void drop_tall(Place place, Drop&& drop) noexcept {
+  void drop_tall(Place place, SpareRuns& spare, Drop&& drop) noexcept {
     auto& runs = many_->runs;
     const std::size_t whole = place.found() ? static_cast<std::size_t>(place.run) : runs.size();
     for (std::size_t r = 0; r < whole; ++r) {
       drop(runs[r].slots(), runs[r].count);
       count_ -= runs[r].count;
+      runs[r].count = 0;
     }
     if (place.found() && place.at > 0) {
       Run& run = runs[whole];
@@ -191,16 +205,25 @@ class KeyRows {
       run.count -= gone;
       count_ -= gone;
     }
+    if (count_ <= kInlineRows) return shrink_inline(spare);
     if (whole > 0) runs.erase(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(whole));
-    if (count_ <= kInlineRows) shrink_inline();
   }
 
-  union {
-    Few few_;
-    Many* many_;
-  };
   std::uint32_t count_ = 0;
   bool tall_ = false;
+
+ public:
+  bool listed = false;  // in the stream's list of keys that may have rows to evict
+
+ private:
+  union {
+    Few few_;
+    RowRuns* many_;
+  };
+
+ public:
+  std::int64_t kept = -1;  // newest emitted left row of this key that is still kept
 };
+static_assert(sizeof(KeyRows) == 128);
 
 }  // namespace flowstate::stream

@@ -6,8 +6,16 @@ namespace flowstate::stream {
 
 using asof::Direction;
 
+namespace {
+
+constexpr int kAhead = 16;  // keys between a prefetch and its use
+
+}  // namespace
+
 RightSide::RightSide(const StreamShape& shape)
     : rules_(shape),
+      plain_(shape.direction == Direction::kBackward && rules_.exact && !rules_.has_lag &&
+             !rules_.has_known && !rules_.first_of_ties),
       rows_(shape.payload, shape.has_known_at ? 2 : 1),
       keys_(shape.keys, shape.null_keys_equal) {
   reserve_keys();
@@ -26,11 +34,12 @@ void RightSide::insert(const std::uint32_t* slots, std::int64_t count) {
     const std::size_t listed = listed_.size() + static_cast<std::size_t>(count);
     if (listed_.capacity() < listed) listed_.reserve(std::max(listed, listed_.capacity() * 2));
     for (; done < count; ++done) {
+      if (done + kAhead < count) prefetch(code(slots[done + kAhead]));
       const std::uint32_t slot = slots[done];
       const std::int32_t at = code(slot);
       KeyRows& rows = key(at);
       if (rows.count() == kInlineRows && low_ != kBegin) evict_key(rows, low_, false);
-      rows.insert(rows_.header(slot).time, slot, rows_);
+      rows.insert(rows_.header(slot).time, slot, rows_, spare_);
       ++filed_;
       if (!rows.listed && may_evict(rows)) {
         rows.listed = true;
@@ -41,7 +50,7 @@ void RightSide::insert(const std::uint32_t* slots, std::int64_t count) {
     while (done-- > 0) {
       KeyRows& rows = key(code(slots[done]));
       const std::uint32_t before = rows.count();
-      rows.erase(rows_.header(slots[done]).time, slots[done], rows_);
+      rows.erase(rows_.header(slots[done]).time, slots[done], rows_, spare_);
       filed_ -= before - rows.count();
     }
     throw;
@@ -147,10 +156,10 @@ void RightSide::evict_key(KeyRows& key, std::int64_t low, bool none_left) noexce
     rows_.release(slot);
     --filed_;
   };
-  if (none_left) return key.drop_before({}, drop);
+  if (none_left) return key.drop_before({}, spare_, drop);
   if (!rules_.looks_behind()) {
     std::int64_t bound;
-    return key.drop_before(rules_.ahead_bound(low, bound) ? key.first_from(bound) : Place{}, drop);
+    return key.drop_before(rules_.ahead_bound(low, bound) ? key.first_from(bound) : Place{}, spare_, drop);
   }
   std::int64_t bound;
   Place newest = rules_.behind_bound(low, bound) ? key.last_upto(bound) : Place{};
@@ -166,7 +175,7 @@ void RightSide::evict_key(KeyRows& key, std::int64_t low, bool none_left) noexce
       newest = key.next(newest);
     }
   }
-  key.drop_before(newest, drop);
+  key.drop_before(newest, spare_, drop);
 }
 
 void RightSide::evict(std::int64_t low, bool none_left, bool exactly) noexcept {
@@ -181,7 +190,14 @@ void RightSide::evict(std::int64_t low, bool none_left, bool exactly) noexcept {
     if (low == kBegin || (low == low_ && work_ == 0)) return;
     if (!exactly && static_cast<std::size_t>(work_) + 64 < listed_.size()) return;
     std::size_t stay = 0;
-    for (const std::int32_t code : listed_) {
+    const std::size_t listed = listed_.size();
+    for (std::size_t i = 0; i < listed; ++i) {
+      if (i + 2 * kAhead < listed) prefetch(listed_[i + 2 * kAhead]);
+      if (i + kAhead < listed) {
+        const KeyRows& coming = key(listed_[i + kAhead]);
+        if (!coming.empty()) rows_.prefetch(coming.slot(coming.front()));
+      }
+      const std::int32_t code = listed_[i];
       KeyRows& rows = key(code);
       evict_key(rows, low, false);
       rows.listed = may_evict(rows);

@@ -51,6 +51,24 @@ class RightSide {
 
   // What the left row at aligned t matches now, and whether that is final under watermark `w`.
   Verdict judge(std::int32_t code, std::int64_t t, std::int64_t w, bool ended) const noexcept;
+  // Where the match is the last row at or before t, if that is near enough, and no more to it: what most streams ask, and
+  // judge() then gives, but for whether it is final.
+  bool is_plain() const noexcept { return plain_; }
+  Verdict judge_plain(std::int32_t code, std::int64_t t) const noexcept {
+    Verdict verdict;
+    if (code < 0) return verdict;
+    const KeyRows& rows = key(code);
+    const Place place = rows.last_upto(t);
+    if (!place.found()) return verdict;
+    verdict.time = rows.time(place);
+    if (rules_.too_far(t, verdict.time)) {
+      verdict.why = Why::kTooFar;
+    } else {
+      verdict.why = Why::kMatched;
+      verdict.slot = rows.slot(place);
+    }
+    return verdict;
+  }
   // Whether candidate `slot` (at r) is chosen for t over what was chosen before; for rows emitted already.
   bool beats(std::int64_t t, std::uint32_t slot, std::uint32_t chosen) const noexcept;
 
@@ -60,7 +78,8 @@ class RightSide {
 
   std::int64_t filed() const noexcept { return filed_; }
   std::int64_t bytes() const noexcept {
-    return rows_.bytes() + filed_ * 12 + keys_.bytes() + keys_.live() * 64;
+    return rows_.bytes() + filed_ * 12 + keys_.bytes() +
+           keys_.live() * static_cast<std::int64_t>(sizeof(KeyRows));
   }
   // Every filed row, in no order.
   std::vector<std::uint32_t> all() const;
@@ -77,9 +96,11 @@ class RightSide {
   }
 
   StreamRules rules_;
+  bool plain_;
   RowStore rows_;
   KeyTable keys_;
   std::vector<KeyRows> by_key_;
+  SpareRuns spare_;
   std::vector<std::int32_t> listed_;  // keys that may have rows to evict
   std::int64_t filed_ = 0;
   std::int64_t work_ = 0;

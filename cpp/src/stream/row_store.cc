@@ -147,19 +147,19 @@ void RowStore::reserve(std::int64_t rows, const std::vector<Column>& columns) {
 }
 
 void RowStore::take(std::int64_t count, std::uint32_t* slots) noexcept {
-  for (std::int64_t i = 0; i < count; ++i) {
-    std::uint32_t slot;
-    if (!free_.empty()) {
-      slot = free_.back();
-      free_.pop_back();
-    } else {
-      slot = static_cast<std::uint32_t>(used_++);
-    }
-    slots[i] = slot;
-    std::uint8_t* record = base_.get() + slot * stride_;
-    for (std::size_t at = 0; at < validity_; at += 8) std::memset(record + at, 0, 8);
-    for (std::size_t at = 0; at * 8 < columns_.size(); ++at) record[validity_ + at] = 0xFF;
-    header(slot).references = 1;
+  const auto n = static_cast<std::size_t>(count);
+  const std::size_t again = std::min(n, free_.size());
+  std::reverse_copy(free_.end() - static_cast<std::ptrdiff_t>(again), free_.end(), slots);
+  free_.resize(free_.size() - again);
+  for (std::size_t i = again; i < n; ++i) slots[i] = static_cast<std::uint32_t>(used_++);
+  const std::size_t words = (validity_ - sizeof(RowHeader)) / 8;
+  for (std::size_t i = 0; i < n; ++i) {
+    std::uint8_t* record = base_.get() + slots[i] * stride_;
+    *reinterpret_cast<RowHeader*>(record) = RowHeader{0, 0, 0, 1};
+    auto* word = reinterpret_cast<std::uint64_t*>(record + sizeof(RowHeader));
+    for (std::size_t w = 0; w < words; ++w) word[w] = 0;
+    // A whole word: what small columns have of it is written after this.
+    for (std::size_t at = 0; at * 64 < columns_.size(); ++at) word[words + at] = ~std::uint64_t{0};
   }
   live_ += count;
 }

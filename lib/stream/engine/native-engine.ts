@@ -1,6 +1,8 @@
 /** The addon's engine behind the interface of the JavaScript one: translation only. */
 import { type NativeColumn, type NativeOutputColumn, NativeType } from '../../internal/native.js';
-import type { NativeStreamEngine, NativeStreamEngineClass } from '../../internal/native-stream.js';
+import { type NativeStreamEngine, type NativeStreamEngineClass, StreamWord } from '../../internal/native-stream.js';
+import { BatchWriter } from './batch-writer.js';
+import { OutputReader } from './output-reader.js';
 import type {
   EngineBatch,
   EngineConfig,
@@ -12,6 +14,7 @@ import type {
   PushReport,
   StreamEngine,
 } from './types.js';
+import { type TimeWords, timeWords } from './time-words.js';
 
 function bufferOf(column: NativeOutputColumn): ArrayBuffer {
   return column.values ?? new ArrayBuffer(0);
@@ -43,13 +46,37 @@ function sourcesColumn(sources: Int32Array): NativeColumn {
 
 export class NativeEngine implements StreamEngine {
   readonly #engine: NativeStreamEngine;
+  /** What the engine tells in numbers: `StreamWord`. */
+  readonly #words: Float64Array;
+  /** Per input, for the times among them. */
+  readonly #times: readonly TimeWords[];
+  readonly #writers: readonly BatchWriter[];
+  readonly #reader: OutputReader;
 
   constructor(Engine: NativeStreamEngineClass, config: EngineConfig) {
     this.#engine = new Engine(config);
+    const block = this.#engine.words();
+    this.#words = new Float64Array(block);
+    this.#times = [config.left, ...config.streams].map(({ kind }) => timeWords(kind, block));
+    const tail = StreamWord.stateRows + this.#times.length;
+    this.#writers = this.#times.map((_, input) => new BatchWriter(this.#engine, input, this.#words, tail));
+    this.#reader = new OutputReader(config, this.#words, tail);
   }
 
   push(input: number, batch: EngineBatch, maxTime: EngineTime | null): PushReport {
-    return this.#engine.push(input, batch, maxTime);
+    this.#engine.push(input, batch.rows, batch.source, this.#writers[input]!.write(batch), maxTime);
+    const words = this.#words;
+    const times = this.#times[input]!;
+    const timed = words[StreamWord.hasTimes] === 1;
+    return {
+      rows: words[StreamWord.rows]!,
+      late: words[StreamWord.late]!,
+      tooFarAhead: words[StreamWord.tooFarAhead]!,
+      nullTime: words[StreamWord.nullTime]!,
+      nullKey: words[StreamWord.nullKey]!,
+      minTime: timed ? times[StreamWord.minTime]! : null,
+      maxTime: timed ? times[StreamWord.maxTime]! : null,
+    };
   }
 
   advance(input: number, time: EngineTime): void {
@@ -61,7 +88,7 @@ export class NativeEngine implements StreamEngine {
   }
 
   emit(maxRows: number): EngineOutput {
-    return this.#engine.emit(maxRows);
+    return this.#reader.read(this.#engine.emit(maxRows));
   }
 
   takeLate(): readonly LateOutput[] {
@@ -109,11 +136,11 @@ export class NativeEngine implements StreamEngine {
   }
 
   stateRows(input: number): number {
-    return this.#engine.stateRows(input);
+    return this.#words[StreamWord.stateRows + input]!;
   }
 
   stateBytes(): number {
-    return this.#engine.stateBytes();
+    return this.#words[StreamWord.stateBytes]!;
   }
 
   holdBeside(bytes: number): void {
@@ -121,11 +148,11 @@ export class NativeEngine implements StreamEngine {
   }
 
   pendingRows(): number {
-    return this.#engine.pendingRows();
+    return this.#words[StreamWord.pendingRows]!;
   }
 
   oldestPending(): EngineTime | null {
-    return this.#engine.oldestPending();
+    return this.#words[StreamWord.hasOldest] === 1 ? this.#times[0]![StreamWord.oldest]! : null;
   }
 
   reset(): void {

@@ -8,6 +8,7 @@
  * docs/design/join-semantics.md; of everything else: docs/design/streaming.md.
  */
 import type { NativeColumn, NativeOutputColumn, NativeType } from '../../internal/native.js';
+import type { ByteRange, OutputBuffers } from '../../schema/byte-range.js';
 
 /** Why a row is in the side output. */
 export const NativeLateReason = { late: 0, tooFarAhead: 1 } as const;
@@ -74,9 +75,14 @@ export interface EngineConfig {
   readonly maxStateBytes: number | null;
   /** For tests: whatever can go goes at every emit, not only when that pays. */
   readonly sweepEachEmit: boolean;
+  /** Whether anybody asks for the row ids of outputs. */
+  readonly rowIds: boolean;
 }
 
-/** Rows to push. At most one chunk per column (none where there are no rows). Everything is copied. */
+/**
+ * Rows to push. At most one chunk per column (none where there are no rows). Everything is copied. Names, types, and
+ * which of the columns are the same object are those of the input's first batch.
+ */
 export interface EngineBatch {
   readonly rows: number;
   readonly time: NativeColumn;
@@ -105,19 +111,19 @@ export interface PushReport {
 }
 
 export interface EngineStreamOutput {
-  readonly columns: readonly NativeOutputColumn[];
-  readonly age: NativeOutputColumn | null;
-  readonly matched: NativeOutputColumn | null;
+  readonly columns: readonly OutputBuffers[];
+  readonly age: OutputBuffers | null;
+  readonly matched: OutputBuffers | null;
 }
 
 export interface EngineOutput {
   readonly rows: number;
-  readonly left: readonly NativeOutputColumn[];
+  readonly left: readonly OutputBuffers[];
   readonly streams: readonly EngineStreamOutput[];
-  /** int64: left rows numbered from 0 as they become final, those an inner join drops too; a revision keeps its row's. */
-  readonly rowIds: ArrayBuffer;
+  /** int64: left rows numbered from 0 as they become final, those an inner join drops too; a revision keeps its row's. Null where nobody asks for them. */
+  readonly rowIds: ArrayBuffer | ByteRange | null;
   /** int8: +1 insertion, -1 retraction; null where all are plain insertions. */
-  readonly ops: ArrayBuffer | null;
+  readonly ops: ArrayBuffer | ByteRange | null;
 }
 
 /** Rows of one input for the side output, in order of arrival. */

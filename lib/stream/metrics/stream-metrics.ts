@@ -177,7 +177,8 @@ export class StreamMetrics {
     const entry = { last, atMs };
     let at = this.#waiting.length;
     while (at > 0 && this.#waiting[at - 1]!.last > last) at--;
-    this.#waiting.splice(at, 0, entry);
+    if (at === this.#waiting.length) this.#waiting.push(entry);
+    else this.#waiting.splice(at, 0, entry);
     if (this.#waiting.length > MAX_WAITING) this.#waiting.shift();
   }
 

@@ -68,7 +68,8 @@ export class InputClock {
 
   /** Every source has ended (there was one at least). */
   get ended(): boolean {
-    return this.#sources.size > 0 && [...this.#sources.values()].every((clock) => clock.ended);
+    for (const clock of this.#sources.values()) if (!clock.ended) return false;
+    return this.#sources.size > 0;
   }
 
   /** Null: no promise yet. */

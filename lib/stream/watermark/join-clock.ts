@@ -19,9 +19,14 @@ export class JoinClock {
 
   /** Watermark of each input, in order; null: no promise yet. */
   current(nowMs: number): readonly (Time | null)[] {
-    const own = this.inputs.map((input) => input.current(nowMs));
+    const own: (Time | null)[] = [];
+    let some = false;
+    for (const input of this.inputs) {
+      own.push(input.current(nowMs));
+      some ||= input.isIdle(nowMs);
+    }
+    if (!some) return own;
     const idle = this.inputs.map((input) => input.isIdle(nowMs));
-    if (!idle.includes(true)) return own;
     const lead = this.#lead(own, idle);
     if (lead === null) return own;
     return this.inputs.map((input, i) => {
