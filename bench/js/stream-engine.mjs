@@ -37,8 +37,8 @@ export function streamEngine(sides, path = process.env.STREAM_BENCH ?? 'build/be
     /** Best of `runs`. Throws where the engine's rows are wrong. */
     run(step, runs) {
       const args = ['--like-js', file, '--step', String(step), '--runs', String(runs), ...strings];
-      const [rate, p50, p99] = execFileSync(path, args, { encoding: 'utf8' }).split(', ').map(parseFloat);
-      return { total: (rows / rate) * 1e9, p50: p50 * 1000, p99: p99 * 1000 };
+      const [rate, p50, p99, cpu] = execFileSync(path, args, { encoding: 'utf8' }).split(', ').map(parseFloat);
+      return { total: (rows / rate) * 1e9, cpu: cpu * rows, p50: p50 * 1000, p99: p99 * 1000 };
     },
     remove: () => rmSync(folder, { recursive: true }),
   };
