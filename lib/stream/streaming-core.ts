@@ -3,24 +3,19 @@ import { type RecordBatch, type Schema, Table } from 'apache-arrow';
 
 import { FlowStateError } from '../errors/errors.js';
 import { createError, fromNative } from '../errors/from-native.js';
-import {
-  type EngineBatch,
-  type LateOutput,
-  NativeLateReason,
-  type PushReport,
-  type StreamEngine,
-} from './engine/types.js';
+import { type EngineBatch, type PushReport, type StreamEngine } from './engine/types.js';
 import { NativeLatePolicy } from '../internal/native-stream.js';
 import { fail, rangeError, rejectUnknown, requireInteger, requireRecord } from '../internal/validate.js';
 import type { ParsedJoin } from '../join/parse-options.js';
 import { type JoinStats, toJoinStats } from '../join/stats.js';
 import { createEngine } from './engine/create-engine.js';
 import { copyRows, emptyTable, InputSchema, type Rows, rowsOf } from './input-schema.js';
+import { lateReport, type LateRowsReport } from './late-report.js';
 import { type LiveSource, LiveStream, type LiveStreamOptions } from './live-stream.js';
 import type { StreamingSettings } from './parse-streaming.js';
 import { PositionTracker, type SourcePositions } from './positions.js';
 import { loadSnapshot, openSnapshot, requireSameJoin, type WaitingLate, writeSnapshot } from './snapshot.js';
-import { decodeOutput, decodeRows, encodeRows } from './stream-rows.js';
+import { decodeOutput, encodeRows } from './stream-rows.js';
 import { fromEngineTime, planStreaming, type StreamingPlan } from './streaming-plan.js';
 import { JoinWatermarks } from './join-watermarks.js';
 import { JoinMetrics } from './join-metrics.js';
@@ -44,17 +39,7 @@ export interface EmitOptions {
   readonly maxRows?: number;
 }
 
-/** Rows that came too late or were dated too far ahead, of one input, in order of arrival. */
-export interface LateRowsReport {
-  readonly input: string;
-  /** The left's columns; of a right the payload, the time and the keys. */
-  readonly table: Table;
-  readonly sources: Int32Array;
-  readonly sequences: BigInt64Array;
-  readonly reasons: readonly ('late' | 'tooFarAhead')[];
-  /** Per row, the row ids of emitted rows it would have been the match of, within the horizon. */
-  readonly affected: readonly BigInt64Array[];
-}
+export type { LateRowsReport };
 
 export interface InputCounters {
   readonly rows: number;
@@ -578,20 +563,4 @@ function call<T>(run: () => T): T {
   } catch (error) {
     throw fromNative(error);
   }
-}
-
-function lateReport({ inputs }: StreamingPlan, late: LateOutput): LateRowsReport {
-  const input = inputs[late.input]!;
-  const offsets = new Int32Array(late.affectedOffsets);
-  const affected = new BigInt64Array(late.affected);
-  return {
-    input: input.name,
-    table: tableOf(decodeRows(input, late.rows, late.columns)),
-    sources: new Int32Array(late.source),
-    sequences: new BigInt64Array(late.sequence),
-    reasons: Array.from(new Int8Array(late.reasons), (reason) =>
-      reason === NativeLateReason.late ? 'late' : 'tooFarAhead',
-    ),
-    affected: Array.from({ length: late.rows }, (_, i) => affected.slice(offsets[i], offsets[i + 1])),
-  };
 }

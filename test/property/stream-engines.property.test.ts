@@ -198,12 +198,12 @@ describe.each([false, true])('the engines in lockstep, swept at every emit: %s',
     return refused;
   };
 
-  onBoth('one right side: every type of time, key and payload, every option', () => void oneRight(150));
+  onBoth('one right side: every type of time, key and payload, every option', () => void oneRight(100));
 
   onBoth.each(['native', 'javascript'] as const)(
     'a batch that is refused for want of room changes nothing, %s',
     (capped) => {
-      expect(oneRight(30, capped)).toBeGreaterThan(0);
+      expect(oneRight(20, capped)).toBeGreaterThan(0);
     },
   );
 
@@ -240,7 +240,7 @@ describe.each([false, true])('the engines in lockstep, swept at every emit: %s',
           lockstep.close();
         },
       ),
-      runs(100),
+      runs(70),
     );
   });
 });
