@@ -78,18 +78,23 @@ void AsyncRunner::settle(Napi::Env env, std::uint64_t id) {
   const std::shared_ptr<Task> task = std::move(found->second);
   tasks_.erase(found);
   if (tasks_.empty()) napi_unref_threadsafe_function(env, settled_);
-  if (!task->failed_) {
-    try {
-      task->deferred_.Resolve(task->result(env));
-      return;
-    } catch (const Napi::Error& error) {
-      task->deferred_.Reject(error.Value());
-      return;
-    } catch (...) {
-      task->error_ = current_error();
+  // Where the environment is being torn down, every call into it throws, settling included: nobody waits any more, and
+  // an exception that left this function would end the process.
+  try {
+    if (!task->failed_) {
+      try {
+        task->deferred_.Resolve(task->result(env));
+        return;
+      } catch (const Napi::Error& error) {
+        task->deferred_.Reject(error.Value());
+        return;
+      } catch (...) {
+        task->error_ = current_error();
+      }
     }
+    task->deferred_.Reject(to_js(env, task->error_));
+  } catch (const Napi::Error&) {
   }
-  task->deferred_.Reject(to_js(env, task->error_));
 }
 
 void AsyncRunner::shutdown() {

@@ -10,6 +10,7 @@ import { type Data, DataType, type Field, type Schema, type Table, type Vector }
 import { fail } from '../internal/validate.js';
 import { layoutOf, sharedDictionary, validityOf } from '../schema/arrow-columns.js';
 import { localType, typeName } from '../schema/arrow-types.js';
+import { ColumnDictionary } from '../storage/dictionary-unifier.js';
 
 /** Every buffer starts at a multiple of this: what TensorFlow and the copy engines want. */
 export const BUFFER_ALIGNMENT = 256;
@@ -87,8 +88,9 @@ class Planner {
     };
     if (DataType.isNull(type)) return base;
     if (DataType.isDictionary(type)) {
-      const dictionary = this.dictionary(where, type, chunks);
-      return { ...base, values: this.fixed(where, type.indices, chunks), dictionary };
+      const alike = sharedDictionary(chunks) === null ? unified(where, chunks) : chunks;
+      const dictionary = this.dictionary(where, type.dictionary, alike);
+      return { ...base, values: this.fixed(where, type.indices, alike), dictionary };
     }
     if (DataType.isBool(type)) return { ...base, values: this.bits(chunks, length, (data) => data.values) };
     if (DataType.isStruct(type)) return { ...base, children: this.children(where, type, chunks) };
@@ -120,14 +122,7 @@ class Planner {
 
   private dictionary(where: string, type: DataType, chunks: readonly Data[]): ColumnPlan {
     const shared = sharedDictionary(chunks);
-    if (shared === null) {
-      if (chunks.some((data) => data.dictionary !== undefined)) {
-        fail('FS_ERR_SCHEMA', `${where}: its batches have dictionaries of their own; unify them before the upload`, {
-          column: where,
-        });
-      }
-      return this.column(where, DataType.isDictionary(type) ? type.dictionary : type, []);
-    }
+    if (shared === null) return this.column(where, type, []);
     const known = this.dictionaries.get(shared);
     if (known !== undefined) return known;
     const plan = this.column(where, shared.type, shared.data);
@@ -235,6 +230,14 @@ class Planner {
   private copy(offset: number, source: ArrayBufferView): void {
     if (source.byteLength > 0) this.copies.push({ offset, source });
   }
+}
+
+/** Chunks whose dictionaries differ, with the codes of one that has all their values. */
+function unified(where: string, chunks: readonly Data[]): readonly Data[] {
+  const first = chunks.find((data) => data.dictionary !== undefined)?.dictionary;
+  if (first === undefined) return chunks;
+  const column = new ColumnDictionary(where, first, 'unify them before the upload');
+  return chunks.map((data) => column.apply(data));
 }
 
 /** First and last offset of a chunk's rows; a chunk without rows may have none. */

@@ -19,6 +19,7 @@ import {
 } from '../internal/validate.js';
 import { ioError } from '../storage/io-error.js';
 import { mapArrowFile } from '../storage/arrow-map.js';
+import type { NativeReaderStats } from '../internal/native-device.js';
 import type { FileRange, HostCopy, RangeReader } from './backend.js';
 import { planTable } from './column-plan.js';
 import { defaultDevice, type Device } from './device.js';
@@ -42,22 +43,9 @@ export interface GpuDirectReaderOptions {
   readonly mode?: 'auto' | 'direct' | 'posix';
 }
 
-export interface DirectReaderStats {
-  readonly ranges: number;
-  readonly bytes: number;
-  /** Bytes that went straight into device memory, and bytes that went through pinned chunks. */
-  readonly directBytes: number;
-  readonly posixBytes: number;
+export interface DirectReaderStats extends NativeReaderStats {
   /** Bytes of Arrow columns that had to be made on the host first: bitmaps and offsets that do not start at a byte or 0. */
   readonly hostBytes: number;
-  readonly tasks: number;
-  readonly shortReads: number;
-  /** Reads that were interrupted and tried again. */
-  readonly retries: number;
-  /** Files without a direct path, `path: reason`. */
-  readonly fallbacks: readonly string[];
-  /** What the direct path was: `cufile`, `cufile compatibility mode`, `direct I/O`; empty before there was one. */
-  readonly directPath: string;
 }
 
 /** A range of a file. */

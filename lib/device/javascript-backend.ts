@@ -244,9 +244,9 @@ class PlainReader implements RangeReader {
       bytes: this.bytes,
       directBytes: 0,
       posixBytes: this.bytes,
-      tasks: this.ranges,
       shortReads: this.shortReads,
       retries: 0,
+      interrupted: 0,
       fallbacks: [],
       directPath: '',
     };

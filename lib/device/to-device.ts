@@ -23,8 +23,9 @@ const KEYS = ['device', 'columns', 'signal'] as const;
  * memory goes through pinned staging on several streams, views of a `PinnedBufferPool` straight. Settles when everything
  * is there; the table must not change until then.
  *
- * Throws FS_ERR_ARG_TYPE, FS_ERR_COLUMN_MISSING, FS_ERR_SCHEMA (unions, views, run-end types, dictionaries that differ
- * between batches), FS_ERR_LENGTH, FS_ERR_DETACHED, FS_ERR_OVERFLOW (int32 offsets), FS_ERR_OUT_OF_MEMORY, FS_ERR_CUDA,
+ * Throws FS_ERR_ARG_TYPE, FS_ERR_COLUMN_MISSING, FS_ERR_SCHEMA (unions, views, run-end types, dictionaries of
+ * other values than text that differ between batches), FS_ERR_LENGTH, FS_ERR_DETACHED, FS_ERR_OVERFLOW (int32 offsets,
+ * dictionary indices), FS_ERR_OUT_OF_MEMORY, FS_ERR_CUDA,
  * FS_ERR_DEVICE_LOST, FS_ERR_CLOSED, FS_ERR_ABORTED. On any error nothing stays on the device.
  */
 export async function toDevice(table: Table, options: ToDeviceOptions = {}): Promise<DeviceTable> {

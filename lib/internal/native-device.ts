@@ -159,16 +159,20 @@ export interface NativeFileRange {
 }
 
 export interface NativeReaderStats {
+  /** Ranges read whole. */
   readonly ranges: number;
   readonly bytes: number;
+  /** Bytes that went straight into device memory, and bytes that went through pinned chunks. */
   readonly directBytes: number;
   readonly posixBytes: number;
-  readonly tasks: number;
+  /** Answers of the system with fewer bytes than asked for, and reads repeated for the rest. */
   readonly shortReads: number;
   readonly retries: number;
-  /** Files that had no direct path, and why, `path: reason`. */
-  readonly fallbacks: readonly string[];
-  /** How direct reads went: `cufile`, `direct I/O` …; empty before the first. */
+  /** Reads that a signal interrupted. */
+  readonly interrupted: number;
+  /** Why files had no direct path, and how many. */
+  readonly fallbacks: readonly { readonly reason: string; readonly files: number }[];
+  /** What the direct path was: `cufile`, `cufile compatibility mode`, `direct I/O`; empty before there was one. */
   readonly directPath: string;
 }
 

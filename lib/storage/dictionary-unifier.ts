@@ -1,5 +1,6 @@
 /**
- * One growing dictionary per column for the Arrow file format, which allows additions but no replacement. A batch
+ * One growing dictionary per column, for whoever needs one for all batches: the Arrow file format, which allows
+ * additions but no replacement, and columns in device memory. A batch
  * whose dictionary is (or starts with) the one written passes with its codes; another's codes are translated and its
  * new values appended. O(codes) for translated batches.
  */
@@ -7,15 +8,17 @@ import { Data, DataType, RecordBatch, Vector } from 'apache-arrow';
 import { createError } from '../errors/from-native.js';
 import { bytesColumn, dictionaryColumn } from './make-column.js';
 
-class ColumnDictionary {
+export class ColumnDictionary {
   private readonly codes = new Map<unknown, number>();
   private parts: Data[] = [];
   private vector: Vector;
   private readonly translated = new WeakMap<object, Int32Array | null>();
 
+  /** `remedy` ends the messages: what to do where the batches' dictionaries cannot be one. */
   constructor(
     private readonly name: string,
     first: Vector,
+    private readonly remedy: string,
   ) {
     this.vector = first;
     this.parts = [...first.data];
@@ -31,10 +34,29 @@ class ColumnDictionary {
       this.translated.set(dictionary, translation);
     }
     if (translation === null) return withDictionary(data, data.values, this.vector);
+    this.requireRoom(data.type);
     const { values } = data;
-    const codes: Int32Array = data.values.slice(0, data.length);
-    for (let row = 0; row < data.length; row++) codes[row] = translation[Number(values[row])] ?? 0;
+    const codes: Codes = data.values.slice(0, data.length);
+    for (let row = 0; row < data.length; row++) {
+      const code = translation[Number(values[row])] ?? 0;
+      if (codes instanceof BigInt64Array || codes instanceof BigUint64Array) codes[row] = BigInt(code);
+      else codes[row] = code;
+    }
     return withDictionary(data, codes, this.vector);
+  }
+
+  /** Codes that do not fit the column's index type would wrap around to other values. */
+  private requireRoom(type: DataType): void {
+    if (!DataType.isDictionary(type)) return;
+    const { bitWidth, isSigned } = type.indices;
+    const most = 2 ** (isSigned ? bitWidth - 1 : bitWidth);
+    if (this.vector.length <= most) return;
+    throw createError(
+      'FS_ERR_OVERFLOW',
+      `column ${this.name}: all batches together have ${this.vector.length} dictionary values, ` +
+        `${String(type.indices)} indices hold ${most}; use wider indices, or ${this.remedy}`,
+      { details: { column: this.name, values: this.vector.length, most } },
+    );
   }
 
   private translate(dictionary: Vector): Int32Array | null {
@@ -80,13 +102,16 @@ class ColumnDictionary {
   private unsupported(): never {
     throw createError(
       'FS_ERR_SCHEMA',
-      `column ${this.name}: batches with different dictionaries of other values than text do not fit an Arrow file; ` +
-        'write a stream (.arrows) or Parquet',
+      `column ${this.name}: batches have different dictionaries of other values than text, which cannot become one; ` +
+        this.remedy,
     );
   }
 }
 
-function withDictionary(data: Data, codes: Int32Array, dictionary: Vector): Data {
+type Codes =
+  Int8Array | Int16Array | Int32Array | Uint8Array | Uint16Array | Uint32Array | BigInt64Array | BigUint64Array;
+
+function withDictionary(data: Data, codes: Codes, dictionary: Vector): Data {
   const { offset } = data;
   if (offset === 0 || data.nullCount === 0) {
     const nullBitmap = data.nullCount === 0 ? null : data.nullBitmap;
@@ -100,6 +125,8 @@ function withDictionary(data: Data, codes: Int32Array, dictionary: Vector): Data
   return new Data(data.type, offset, data.length, data.nullCount, [undefined, codes, data.nullBitmap], [], dictionary);
 }
 
+const REMEDY = 'write a stream (.arrows) or Parquet';
+
 export class DictionaryUnifier {
   private readonly columns = new Map<number, ColumnDictionary>();
 
@@ -109,7 +136,7 @@ export class DictionaryUnifier {
       if (!DataType.isDictionary(child.type) || child.dictionary === undefined) return child;
       let column = this.columns.get(index);
       if (column === undefined) {
-        column = new ColumnDictionary(batch.schema.fields[index]?.name ?? '', child.dictionary);
+        column = new ColumnDictionary(batch.schema.fields[index]?.name ?? '', child.dictionary, REMEDY);
         this.columns.set(index, column);
         return child;
       }

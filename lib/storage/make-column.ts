@@ -28,7 +28,7 @@ export function bytesColumn(type: DataType, rows: Rows, offsets: Int32Array, val
   return new Data(type, 0, rows.length, rows.nullCount, [offsets, values, rows.nullBitmap ?? undefined]);
 }
 
-export function dictionaryColumn(type: DataType, rows: Rows, codes: Int32Array, dictionary: Vector): Data {
+export function dictionaryColumn(type: DataType, rows: Rows, codes: ArrayBufferView, dictionary: Vector): Data {
   const nullBitmap = rows.nullBitmap ?? undefined;
   return new Data(type, 0, rows.length, rows.nullCount, [undefined, codes, nullBitmap], [], dictionary);
 }

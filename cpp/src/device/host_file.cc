@@ -141,7 +141,8 @@ class HostFile final : public DirectFile {
 std::unique_ptr<DirectFile> open_host_file(std::shared_ptr<HostState> state, const std::string& path,
                                            std::string& reason) {
   state->throw_if_lost();
-  const int plain = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Without waiting: opening a pipe would, for a writer that may never come.
+  const int plain = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (plain < 0) throw io_error("open", path, errno);
   struct stat status = {};
   const int stat_error = ::fstat(plain, &status) == 0 ? 0 : errno;

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "device/streaming_copy.h"
 #include "flowstate/functors/affine.h"
 
 namespace flowstate::device {
@@ -107,7 +108,7 @@ HostStream::~HostStream() {
   if (thread_.joinable()) thread_.join();
 }
 
-void HostStream::copy(void* target, const void* source, std::size_t bytes) {
+void HostStream::copy(void* target, const void* source, std::size_t bytes, Way way) {
   const bool refused = state_->strikes(Call::kCopy);
   const bool fails_later = state_->strikes(Call::kCopyLater);
   if (bytes == 0) return;
@@ -117,17 +118,24 @@ void HostStream::copy(void* target, const void* source, std::size_t bytes) {
     enqueue([] { throw Error(ErrorCode::CUDA, "copy: the device reported an error while copying"); });
     return;
   }
-  enqueue([target, source, bytes] { std::memmove(target, source, bytes); });
+  const auto to = reinterpret_cast<std::uintptr_t>(target);
+  const auto from = reinterpret_cast<std::uintptr_t>(source);
+  const bool apart = to + bytes <= from || from + bytes <= to;
+  if (way == Way::kToDevice && apart && bytes >= kLeastStreamed) {
+    enqueue([target, source, bytes] { copy_streaming(target, source, bytes); });
+  } else {
+    enqueue([target, source, bytes] { std::memmove(target, source, bytes); });
+  }
 }
 
 void HostStream::copy_to_device(void* target, const void* source, std::size_t bytes) {
-  copy(target, source, bytes);
+  copy(target, source, bytes, Way::kToDevice);
 }
 void HostStream::copy_to_host(void* target, const void* source, std::size_t bytes) {
-  copy(target, source, bytes);
+  copy(target, source, bytes, Way::kElsewhere);
 }
 void HostStream::copy_on_device(void* target, const void* source, std::size_t bytes) {
-  copy(target, source, bytes);
+  copy(target, source, bytes, Way::kElsewhere);
 }
 
 void HostStream::fill(void* target, std::uint8_t value, std::size_t bytes) {

@@ -81,7 +81,8 @@ class HostStream final : public Stream {
   };
   void push(Task task);
   void run();
-  void copy(void* target, const void* source, std::size_t bytes);
+  enum class Way : std::uint8_t { kToDevice, kElsewhere };
+  void copy(void* target, const void* source, std::size_t bytes, Way way);
 
   std::shared_ptr<HostState> state_;
   std::mutex mutex_;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "device/settle.h"
+#include "device/streaming_copy.h"
 #include "device/transfer_plan.h"
 
 namespace flowstate::device {
@@ -279,8 +280,14 @@ void Transfer::empty_slot(Run& run, Slot& slot) {
   slot.event->synchronize();
   const std::uint64_t waited = ns_since(start);
   const auto staging = std::chrono::steady_clock::now();
+  const bool streams = run.plan.pageable_bytes >= 8 * kLeastStreamed;
   for (const Piece& piece : run.pieces(*slot.arriving)) {
-    std::memcpy(piece.host, slot.lease.data() + piece.offset, piece.bytes);
+    const std::uint8_t* const from = slot.lease.data() + piece.offset;
+    if (streams) {
+      copy_streaming(piece.host, from, piece.bytes);
+    } else {
+      std::memcpy(piece.host, from, piece.bytes);
+    }
   }
   slot.arriving = nullptr;
   const std::uint64_t staged = ns_since(staging);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,7 +25,10 @@ class AuditDevice final : public Device {
   const std::string& id() const noexcept override { return inner_->id(); }
   const DeviceProperties& properties() const noexcept override { return inner_->properties(); }
   MemoryInfo memory_info() override { return inner_->memory_info(); }
-  void* allocate(std::size_t bytes) override { return count(device_, inner_->allocate(bytes), bytes); }
+  void* allocate(std::size_t bytes) override {
+    if (on_allocate) on_allocate();
+    return count(device_, inner_->allocate(bytes), bytes);
+  }
   void free(void* data) noexcept override {
     uncount(device_, data);
     inner_->free(data);
@@ -37,6 +41,7 @@ class AuditDevice final : public Device {
     inner_->free_ordered(data, stream);
   }
   PinnedBlock allocate_pinned(std::size_t bytes) override {
+    if (on_allocate) on_allocate();
     const PinnedBlock block = inner_->allocate_pinned(bytes);
     count(pinned_, block.data, bytes);
     return block;
@@ -56,6 +61,9 @@ class AuditDevice final : public Device {
     return inner_->open_direct(path, reason);
   }
   void synchronize() override { inner_->synchronize(); }
+
+  // What happens elsewhere while a pool, its lock open, waits for an allocation.
+  std::function<void()> on_allocate;
 
   std::size_t device_bytes() const { return total(device_); }
   std::size_t pinned_bytes() const { return total(pinned_); }

@@ -1,5 +1,7 @@
 #include "device/conformance.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -495,6 +497,11 @@ void check_files(const Subject& subject) {
     REQUIRE(code_of([&] { (void)device->open_direct("/proc", reason); }) == ErrorCode::IO);
     REQUIRE(device->open_direct("/dev/zero", reason) == nullptr);
     REQUIRE_FALSE(reason.empty());
+    // Nor is a pipe waited for.
+    const ScratchFile pipe({});
+    std::remove(pipe.path.c_str());
+    REQUIRE(::mkfifo(pipe.path.c_str(), 0600) == 0);
+    REQUIRE(device->open_direct(pipe.path, reason) == nullptr);
   }
   SECTION("the file's bytes at every alignment, fewer only at its end") {
     const std::vector<std::uint8_t> bytes = patterned_bytes(3 * 4096 + 1234);

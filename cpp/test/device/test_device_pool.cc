@@ -184,6 +184,33 @@ TEST_CASE("buffers outlive the pool, and their memory what still uses it") {
   CHECK(device->false_frees() == 0);
 }
 
+TEST_CASE("a device pool that is closed while the device allocates lends nothing and keeps nothing") {
+  auto device = std::make_shared<AuditDevice>();
+  DevicePool pool(device);
+  device->on_allocate = [&] { pool.close(); };
+  CHECK(code_of([&] { pool.allocate(1); }) == ErrorCode::CLOSED);
+  CHECK(device->device_bytes() == 0);
+  CHECK(pool.stats().held_bytes == 0);
+}
+
+TEST_CASE("without an event to be had, a block is kept only when its work is done") {
+  auto faults = std::make_shared<FaultPlan>();
+  auto device = std::make_shared<AuditDevice>(faults);
+  DevicePool pool(device);
+  const auto a = stream_of(*device);
+  std::atomic<bool> done{false};
+  DeviceBuffer buffer = pool.allocate(kKiB, a);
+  a->run_on_host([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    done = true;
+  });
+  faults->arm(Call::kCreate, 0);
+  buffer.release();
+  CHECK(done);
+  CHECK(pool.allocate(kKiB));
+  CHECK(pool.stats().hits == 1);
+}
+
 // Every buffer is filled with its mark on its stream, perhaps handed to another stream, copied out there and freed,
 // all without waiting. A block that a stream gets too early shows as a foreign mark in somebody's copy (and to
 // ThreadSanitizer as a race).

@@ -274,6 +274,15 @@ TEST_CASE("leases and held slabs outlive the pool, waiters are told") {
   CHECK(device->false_frees() == 0);
 }
 
+TEST_CASE("a pinned pool that is closed while the device allocates lends nothing and keeps nothing") {
+  auto device = std::make_shared<AuditDevice>();
+  PinnedPool pool(device, {.slab_bytes = kPage, .cap_bytes = kPage});
+  device->on_allocate = [&] { pool.close(); };
+  CHECK(code_of([&] { pool.lend(1); }) == ErrorCode::CLOSED);
+  CHECK(device->pinned_bytes() == 0);
+  CHECK(pool.stats().held_bytes == 0);
+}
+
 TEST_CASE("pools without a page, and slabs that no ArrayBuffer can be, are refused") {
   auto device = std::make_shared<AuditDevice>();
   for (const PinnedPool::Options options :

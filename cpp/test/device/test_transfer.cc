@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "device/audit_device.h"
+#include "device/streaming_copy.h"
 #include "flowstate/device/transfer.h"
 
 namespace flowstate::device {
@@ -106,8 +107,41 @@ TEST_CASE("every size around chunk borders arrives whole at every alignment, bot
   }
 }
 
+TEST_CASE("copies past the cache bring every byte, whatever the alignment") {
+  const std::vector<std::uint8_t> source = noise(1000, 1);
+  for (std::size_t from = 0; from < 3; ++from) {
+    for (std::size_t to = 0; to < 66; ++to) {
+      for (const std::size_t bytes : {0, 1, 63, 64, 65, 127, 128, 200, 640}) {
+        std::vector<std::uint8_t> target(1000, kGuard);
+        copy_streaming(target.data() + to, source.data() + from, bytes);
+        const auto arrived = std::span(target).subspan(to, bytes);
+        REQUIRE(std::ranges::equal(arrived, std::span(source).subspan(from, bytes)));
+        REQUIRE(are_guards(std::span(target).first(to)));
+        REQUIRE(are_guards(std::span(target).subspan(to + bytes)));
+      }
+    }
+  }
+}
+
+TEST_CASE("transfers larger than the cache arrive whole") {
+  Bench bench({}, nullptr, std::size_t{64} << 20);
+  const std::size_t bytes = (std::size_t{20} << 20) + 4097;
+  for (const std::size_t shift : {0, 3}) {
+    const std::vector<std::uint8_t> source = noise(bytes + shift, shift);
+    const DeviceMemory device(*bench.device, bytes + shift);
+    std::vector<std::uint8_t> back(bytes + shift);
+    const Copy there{device.data() + shift, source.data() + shift, bytes};
+    const Copy here{back.data() + shift, device.data() + shift, bytes};
+    bench.transfer.copy_blocking(Direction::kToDevice, {&there, 1});
+    bench.transfer.copy_blocking(Direction::kToHost, {&here, 1});
+    CHECK(std::ranges::equal(std::span(back).subspan(shift), std::span(source).subspan(shift)));
+  }
+}
+
 TEST_CASE("small neighbours share one device copy, and only padding between them is overwritten") {
   Bench bench({.streams = 2, .chunk_bytes = kChunk});
+  std::ranges::fill(bench.pool->lend(std::size_t{256} << 10).span(),
+                    std::uint8_t{0xff});  // what staging will find
   const std::vector<std::uint8_t> source = noise(1000, 3);
   const DeviceMemory device(*bench.device, 4096);
   const std::vector<Copy> copies = {

@@ -124,12 +124,25 @@ onDevices('toDevice and toHost', ({ open }) => {
     there.release();
   });
 
-  it('refuse dictionaries that differ between batches, unions and views, and keep nothing', async () => {
-    const source = makeTable([{ name: 'd', type: typeNamed('dict:int8:utf8'), cells: ['a', 'b', 'c', 'd'] }], {
+  it('make one dictionary of those of the batches', async () => {
+    const cells = ['b', 'a', null, 'c', 'a', 'd', 'b', null];
+    const source = makeTable([{ name: 'd', type: typeNamed('dict:int8:utf8'), cells }], {
+      batches: [3, 3, 2],
+      hidden: 1,
+    });
+    const there = await toDevice(source, { device });
+    expect(cellsOf(await there.toHost(), 'd')).toEqual(cells);
+    const { dictionary } = there.column('d');
+    expect(dictionary?.length).toBe(4);
+    there.release();
+    const numbers = makeTable([{ name: 'd', type: typeNamed('dict:int8:int64'), cells: [1n, 2n, 3n, 4n] }], {
       batches: [2, 2],
       hidden: 0,
     });
-    await expect(toDevice(source, { device })).rejects.toThrow(code('SCHEMA'));
+    await expect(toDevice(numbers, { device })).rejects.toThrow(code('SCHEMA'));
+  });
+
+  it('refuse unions and views, and keep nothing', async () => {
     for (const name of ['dense', 'sparse', 'views'] as const) {
       const data = nestedChunk(NESTED[name]!, [0, 1]);
       const schema = new Schema([new Field('u', data.type, true)]);

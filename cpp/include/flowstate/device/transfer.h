@@ -55,9 +55,9 @@ struct TransferStats {
 
 class Transfer {
  public:
-  // 512 KiB: measured on the host device, where a chunk that stays in the cache is read back from it
-  // (bench/results/2026-11-29-device.md).
-  static constexpr std::size_t kDefaultChunkBytes = std::size_t{512} << 10;
+  // 1 MiB: measured on the host device (bench/results/2026-11-29-device.md). Below, waking a thread per chunk shows;
+  // above, four chunks leave the cache before they are read back.
+  static constexpr std::size_t kDefaultChunkBytes = std::size_t{1} << 20;
 
   struct Options {
     int streams = 2;
