@@ -160,7 +160,11 @@ describeOnGpu('a CUDA device', () => {
     expect(Buffer.compare(out, content.subarray(3))).toBe(0);
     const { directPath, directBytes, posixBytes, fallbacks } = reader.stats;
     expect(directBytes + posixBytes).toBe(out.length);
-    console.info(directBytes > 0 ? `direct reads: ${directPath}` : `no direct reads: ${fallbacks.join('; ')}`);
+    console.info(
+      directBytes > 0
+        ? `direct reads: ${directPath}`
+        : `no direct reads: ${fallbacks.map(({ reason }) => reason).join('; ')}`,
+    );
     if (directBytes === 0) expect(fallbacks).toHaveLength(1);
     reader.close();
   });

@@ -96,9 +96,7 @@ async function tryDirectRead(device: Device): Promise<GpuInfo['directReads']> {
     }
     const { directBytes, directPath, fallbacks } = reader.stats;
     if (directBytes > 0) return { folder: tmpdir(), path: directPath, reason: null };
-    const [why] = fallbacks;
-    // The file's name tells nothing: it is gone.
-    return { folder: tmpdir(), path: null, reason: why?.replace(`${path}: `, '') ?? NO_ADDON };
+    return { folder: tmpdir(), path: null, reason: fallbacks[0]?.reason ?? NO_ADDON };
   } catch (error) {
     return { folder: tmpdir(), path: null, reason: messageOf(error) };
   } finally {
