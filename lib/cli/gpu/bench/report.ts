@@ -3,6 +3,8 @@ import { formatSize } from '../../parse-size.js';
 import { paint, textTable } from '../../terminal.js';
 import type { BenchReport, Measure, Section } from './types.js';
 
+const WIDTH = 80;
+
 function timeText(ms: number): string {
   if (ms >= 100) return `${ms.toFixed(0)} ms`;
   if (ms >= 1) return `${ms.toFixed(2)} ms`;
@@ -22,6 +24,18 @@ function rowOf(measure: Measure): string[] {
   ];
 }
 
+/** Words in lines that leave room for the indent. */
+function wrapped(text: string): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines[lines.length - 1] ?? '';
+    if (last === '') lines[lines.length - 1] = word;
+    else if (last.length + 1 + word.length <= WIDTH - 4) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 function sectionText(section: Section, color: boolean): string {
   const rows = section.measures.map(rowOf);
   const header = ['', 'median', 'GB/s', 'rate', 'aim', ''];
@@ -35,7 +49,7 @@ function sectionText(section: Section, color: boolean): string {
   return [
     paint(section.title, 'bold', color),
     ...painted.map((line) => `  ${line}`.trimEnd()),
-    ...section.notes.map((note) => `  · ${note}`),
+    ...section.notes.flatMap((note) => wrapped(note).map((line, i) => (i === 0 ? `  · ${line}` : `    ${line}`))),
   ].join('\n');
 }
 
@@ -49,7 +63,7 @@ export function formatBench(report: BenchReport, color: boolean): string {
     `copies   of ${formatSize(report.bytes)}, medians of ${report.runs} runs`,
   ];
   if (device.backend === 'javascript') {
-    head.push('', 'This is the JavaScript device: it gives the right bytes, and its times say little about a device.');
+    head.push('', ...wrapped('This is the JavaScript device: it gives the right bytes, and its times say little.'));
   }
   const aims = report.sections.flatMap(({ measures }) => measures).filter(({ met }) => met !== null);
   const missed = aims.filter(({ met }) => met === false);
@@ -57,5 +71,5 @@ export function formatBench(report: BenchReport, color: boolean): string {
     aims.length === 0
       ? 'No aim was measured here.'
       : `${aims.length - missed.length} of ${aims.length} aims met${missed.length === 0 ? '.' : `; missed: ${missed.map(({ label }) => label).join('; ')}.`}`;
-  return `${[head.join('\n'), ...report.sections.map((section) => sectionText(section, color)), verdict].join('\n\n')}\n`;
+  return `${[head.join('\n'), ...report.sections.map((section) => sectionText(section, color)), wrapped(verdict).join('\n')].join('\n\n')}\n`;
 }
