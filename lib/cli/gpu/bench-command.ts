@@ -23,10 +23,8 @@ const LEAST_BYTES = 2 ** 16;
 const MOST_BYTES = 2 ** 31;
 const RUNS = { quick: 3, full: 9 } as const;
 
-/** Bytes of one copy, whole pages. Throws FS_ERR_ARG_TYPE, FS_ERR_ARG_RANGE where device or machine are too small. */
+/** Bytes of one copy, whole pages; the usual size, or what there is room for. Throws FS_ERR_ARG_TYPE, FS_ERR_ARG_RANGE where device or machine are too small. */
 function copyBytes(flags: GpuBenchFlags, device: Device): number {
-  const usual = flags.quick === true ? 2 ** 23 : device.kind === 'cuda' ? 2 ** 28 : 2 ** 26;
-  const wanted = flags.size === undefined ? usual : parseSize(flags.size, '--size');
   const { freeBytes } = device.memoryInfo();
   const room = {
     "the device's free memory": freeBytes / COPIES_NEEDED.device,
@@ -36,6 +34,8 @@ function copyBytes(flags: GpuBenchFlags, device: Device): number {
   };
   const [least] = Object.entries(room).sort(([, a], [, b]) => a - b);
   const [what, most] = least ?? ['', MOST_BYTES];
+  const usual = flags.quick === true ? 2 ** 23 : device.kind === 'cuda' ? 2 ** 28 : 2 ** 26;
+  const wanted = flags.size === undefined ? Math.min(usual, most) : parseSize(flags.size, '--size');
   const bytes = Math.floor(wanted / 4096) * 4096;
   if (bytes >= LEAST_BYTES && bytes <= most) return bytes;
   throw createError(

@@ -125,18 +125,20 @@ function links(bench: Bench, plain: Subject, memories: Memories): Contender[] {
 export async function measureCopies(bench: Bench): Promise<Section[]> {
   const hasStreams = bench.device.info.backend === 'native';
   const own = Subject.open(bench, {});
-  const plain = bench.isCuda ? Subject.open(bench, { streams: 1, chunkBytes: 2 ** 28 }) : null;
+  // One stream: a copy of pinned memory is not cut.
+  const plain = bench.isCuda ? Subject.open(bench, { streams: 1 }) : null;
   const several = new Map((hasStreams ? STREAMS : []).map((streams) => [streams, Subject.open(bench, { streams })]));
-  const arrays = [1, 2, 3, 4].map((seed) => {
-    const array = new Uint8Array(bench.bytes);
-    fillPattern(array, seed);
-    return array;
-  });
-  const [pageable, target, lockable, lockableTarget] = arrays;
-  if (pageable === undefined || target === undefined || lockable === undefined || lockableTarget === undefined)
-    return [];
-  const locks = [own.device.register(lockable), own.device.register(lockableTarget)];
-  const isRegistered = locks.every((lock) => lock !== null);
+  // Whole pages are locked, and two arrays may share one: both ends of the registered copies lie in one array.
+  const locked = new Uint8Array(2 * bench.bytes);
+  const [pageable, target, lockable, lockableTarget] = [
+    new Uint8Array(bench.bytes),
+    new Uint8Array(bench.bytes),
+    locked.subarray(0, bench.bytes),
+    locked.subarray(bench.bytes),
+  ];
+  for (const [i, array] of [pageable, target, lockable, lockableTarget].entries()) fillPattern(array, i + 1);
+  const lock = own.device.register(locked);
+  const isRegistered = lock !== null;
   const memories: Memories = {
     pageable,
     target,
@@ -163,7 +165,7 @@ export async function measureCopies(bench: Bench): Promise<Section[]> {
       },
     ];
   } finally {
-    for (const lock of locks) lock?.release();
+    lock?.release();
     for (const subject of [own, plain, ...several.values()]) subject?.close();
   }
 }

@@ -18,7 +18,7 @@ function rowOf(measure: Measure): string[] {
     measure.label,
     timeText(measure.medianMs),
     gbPerSecond === null ? '' : gbPerSecond.toFixed(2),
-    percent === null ? '' : `${percent.toFixed(0)} % of ${yardstick ?? ''}`,
+    percent === null ? '' : `${percent.toFixed(0)} % of ${yardstick === 'memcpy' ? 'memcpy' : 'link'}`,
     aim === null ? '' : `>= ${aim} %`,
     met === null ? '' : met ? 'met' : 'missed',
   ];
