@@ -42,12 +42,14 @@ export function registerGpu(program: Command): void {
 }
 
 const EXAMPLES = `
-Every answer is compared, byte by byte, before it is timed. Medians; contenders take turns. Percentages are of what one
-thread's memcpy does here (host), or one large copy between pinned memory and the device (GPU).
+Every answer is compared, byte by byte, before it is timed. Medians of runs in
+which contenders take turns. Percentages are of one thread's memcpy (host), or
+of one large copy between pinned memory and the device (GPU).
 
 Examples:
   flowstate gpu bench --device host --size 128MiB
   flowstate gpu bench --file /mnt/nvme/bench.bin --json > bench.json
 
-Exit codes: 0 done (a missed aim is a line of the report), 2 bad arguments, 1 anything else, 130 interrupted.
+Exit codes: 0 done (a missed aim is a line of the report), 2 bad arguments,
+1 anything else, 130 interrupted.
 `;
