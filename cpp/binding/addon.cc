@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "binding/addon_data.h"
+#include "binding/device_properties.h"
 #include "binding/guard.h"
 #include "binding/napi_setup.h"
 #include "flowstate/device/probe.h"
@@ -50,12 +51,7 @@ Napi::Value probe_device(const Napi::CallbackInfo& info) {
   const device::Probe probe = device::probe();
   Napi::Array devices = Napi::Array::New(env);
   for (const device::DeviceProperties& properties : probe.devices) {
-    Napi::Object item = Napi::Object::New(env);
-    item.Set("name", properties.name);
-    item.Set("memoryBytes", static_cast<double>(properties.memory_bytes));
-    item.Set("computeCapability",
-             std::to_string(properties.compute_major) + "." + std::to_string(properties.compute_minor));
-    devices.Set(devices.Length(), item);
+    devices.Set(devices.Length(), to_js(env, properties));
   }
   const auto version = [env](int encoded) {
     return encoded == 0 ? Napi::Value(env.Null())

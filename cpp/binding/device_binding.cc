@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "binding/addon_data.h"
+#include "binding/device_properties.h"
 #include "binding/device_session.h"
 #include "binding/external.h"
 #include "binding/guard.h"
@@ -74,21 +75,20 @@ Napi::Value device_open(const Napi::CallbackInfo& info) {
   });
 }
 
-// deviceInfo(device): { id, name, memoryBytes, computeCapability, streams, chunkBytes }
+// deviceInfo(device): { id, streams, chunkBytes } and the properties
 Napi::Value device_info(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     const Napi::Env env = info.Env();
     const auto session = session_of(info[0]);
-    const device::DeviceProperties& properties = session->device->properties();
-    Napi::Object result = Napi::Object::New(env);
+    Napi::Object result = to_js(env, session->device->properties());
     result.Set("id", session->device->id());
-    result.Set("name", properties.name);
-    result.Set("memoryBytes", static_cast<double>(properties.memory_bytes));
-    result.Set("computeCapability",
-               session->device->kind() == device::DeviceKind::kHost
-                   ? Napi::Value(env.Null())
-                   : Napi::Value(Napi::String::New(env, std::to_string(properties.compute_major) + "." +
-                                                            std::to_string(properties.compute_minor))));
+    if (session->device->kind() == device::DeviceKind::kHost) {
+      // What only a GPU has; there 0 would read like a fact.
+      for (const char* const name : {"computeCapability", "multiprocessors", "copyEngines", "pciBusId",
+                                     "unifiedAddressing", "memoryPools"}) {
+        result.Set(name, env.Null());
+      }
+    }
     result.Set("streams", static_cast<double>(session->transfer->options().streams));
     result.Set("chunkBytes", static_cast<double>(session->transfer->options().chunk_bytes));
     return result;

@@ -13,25 +13,16 @@ import { alignBatches, asofJoinStream } from '../stream/asof-join-stream.js';
 import type { JoinedBatches } from '../stream/options.js';
 import type { RightInput } from './join-flags.js';
 import type { SideOptions } from './join-options.js';
+import { parseSize } from './parse-size.js';
 
 /** How many bytes of memory a byte of file takes once read: zstd Parquet about 5, CSV about 1; Arrow is mapped. */
 const GROWTH = { parquet: 5, csv: 1.5, arrow: 0, arrows: 1 } as const;
 /** Rows per batch: large enough that the fixed cost of a join does not show, small enough to hold a few. */
 const BATCH_ROWS = 262_144;
-const UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
-
-/** `4GiB`, `512MB`, `800000000`: bytes, units by 1024. Throws FS_ERR_ARG_TYPE. */
-export function parseMemory(text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim()) ?? [];
-  if (number === undefined || unit === undefined) {
-    throw createError('FS_ERR_ARG_TYPE', `expected a size such as 4GiB or 512MiB, found ${text}, in --memory`);
-  }
-  return Number(number) * UNITS[unit.toLowerCase()]!;
-}
 
 /** Whether whole tables would take more than the limit (half of the machine's memory where none is given). */
 export function exceedsMemory(paths: readonly string[], limit: string | undefined): boolean {
-  const bytes = limit === undefined ? totalmem() / 2 : parseMemory(limit);
+  const bytes = limit === undefined ? totalmem() / 2 : parseSize(limit, '--memory');
   const needed = paths.reduce(
     (sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0) * GROWTH[formatOf(path)],
     0,

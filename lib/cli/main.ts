@@ -7,6 +7,7 @@ import { createError } from '../errors/from-native.js';
 import { ArgumentError, type FlowStateError } from '../errors/errors.js';
 import { addJoinOptions, type JoinFlags } from './join-flags.js';
 import { registerBook } from './book-command.js';
+import { registerGpu } from './gpu-command.js';
 import { registerStream } from './stream-flags.js';
 import { didYouMean } from '../internal/suggest.js';
 import { EXIT_OK, exitCodeOf, reportError } from './report-error.js';
@@ -44,6 +45,7 @@ function buildProgram(version: () => string): Command {
     });
   registerStream(program);
   registerBook(program);
+  registerGpu(program);
   for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])]) {
     command
       .exitOverride()

@@ -5,7 +5,7 @@ import { createError } from '../errors/from-native.js';
 import { requireInteger, requireOneOf } from '../internal/validate.js';
 import { boundedDisorder, monotone, type WatermarkPlan } from '../stream/watermark/index.js';
 import { collect, parseTolerance, splitList, STREAM_SPECS, type StreamFlags } from './join-flags.js';
-import { parseMemory } from './join-stream.js';
+import { parseSize } from './parse-size.js';
 
 export interface StreamCommandFlags extends StreamFlags {
   readonly left: string;
@@ -117,7 +117,7 @@ export function liveOptions(flags: StreamCommandFlags, names: readonly string[])
     op: flags.op,
     maxAhead: flags.maxAhead === undefined ? undefined : parseTolerance(flags.maxAhead),
     aheadOf: flags.maxAhead === undefined ? undefined : ('newest' as const),
-    maxStateBytes: flags.maxState === undefined ? undefined : parseMemory(flags.maxState),
+    maxStateBytes: flags.maxState === undefined ? undefined : parseSize(flags.maxState, '--max-state'),
     backend: oneOf(flags.backend, '--backend', ['auto', 'native', 'javascript']),
   };
 }

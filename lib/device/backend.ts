@@ -12,6 +12,16 @@ export interface DeviceInfo {
   readonly memoryBytes: number;
   /** `9.0`; null on the host. */
   readonly computeCapability: string | null;
+  /** The next five: null on the host. */
+  readonly multiprocessors: number | null;
+  /** Copies that can run beside each other and beside kernels. */
+  readonly copyEngines: number | null;
+  /** `0000:1b:00.0`. */
+  readonly pciBusId: string | null;
+  /** Host and device pointers share one address space. */
+  readonly unifiedAddressing: boolean | null;
+  /** Stream-ordered allocation is the driver's own. */
+  readonly memoryPools: boolean | null;
   /** Streams that copy side by side. */
   readonly streams: number;
   /** Bytes of one staging chunk. */

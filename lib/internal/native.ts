@@ -218,6 +218,15 @@ export interface NativeDeviceProbe {
     readonly name: string;
     readonly memoryBytes: number;
     readonly computeCapability: string;
+    readonly multiprocessors: number;
+    /** Copies that can run beside each other and beside kernels. */
+    readonly copyEngines: number;
+    /** `0000:1b:00.0`. */
+    readonly pciBusId: string;
+    /** Host and device pointers share one address space. */
+    readonly unifiedAddressing: boolean;
+    /** Stream-ordered allocation is the driver's. */
+    readonly memoryPools: boolean;
   }[];
   /** Why no device can be used; null when one can. */
   readonly reason: string | null;

@@ -37,6 +37,26 @@ test.each<[string, string[], string, RegExp]>([
     'FS_ERR_NAME_COLLISION',
     /\ba\b/,
   ],
+  [
+    'an unreadable size',
+    [
+      'stream',
+      '--left',
+      't.csv',
+      '--right',
+      'q.csv',
+      '--on',
+      'ts',
+      '--out',
+      'o.arrows',
+      '--watermark',
+      '1s',
+      '--max-state',
+      'much',
+    ],
+    'FS_ERR_ARG_TYPE',
+    /much, in --max-state/,
+  ],
   ['an unknown time unit', [...BASE, '--time-unit', 'min'], 'FS_ERR_OPTION_UNKNOWN', /--time-unit/],
 ])('%s', async (_name, args, code, message) => {
   const done = await flowstate(args, { cwd: folder.dir });

@@ -14,9 +14,9 @@ import {
 } from 'apache-arrow';
 import fc from 'fast-check';
 
-import { Device, toDevice } from '../../../lib/index.js';
-import { onBothBackends } from '../../helpers/both-backends.js';
+import { type Device, toDevice } from '../../../lib/index.js';
 import { type Cell, cellsOf, makeChunk, makeTable, table, typeNamed } from '../../helpers/columns.js';
+import { onDevices } from '../../helpers/devices.js';
 import { NESTED, nestedChunk } from '../../helpers/nested.js';
 import { runs } from '../../helpers/property.js';
 
@@ -57,10 +57,10 @@ function columnsOf(rows: number): Parameters<typeof makeTable>[0] {
   ]);
 }
 
-onBothBackends('toDevice and toHost', () => {
+onDevices('toDevice and toHost', ({ open }) => {
   let device: Device;
   beforeAll(() => {
-    device = Device.open('host', { memoryBytes: 2 ** 28 });
+    device = open({ memoryBytes: 2 ** 28 });
   });
   afterAll(() => {
     expect(device.memoryInfo().usedBytes).toBe(0);

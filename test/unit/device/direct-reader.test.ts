@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { RecordBatchFileWriter, type Table } from 'apache-arrow';
 import fc from 'fast-check';
 
-import { Device, GpuDirectReader, writeTable } from '../../../lib/index.js';
-import { onBothBackends } from '../../helpers/both-backends.js';
+import { type Device, GpuDirectReader, writeTable } from '../../../lib/index.js';
 import { cellsOf, makeTable, table, typeNamed } from '../../helpers/columns.js';
+import { onDevices } from '../../helpers/devices.js';
 import { runs } from '../../helpers/property.js';
 
 const code = (name: string): Error => expect.objectContaining({ code: `FS_ERR_${name}` });
 
-onBothBackends('GpuDirectReader', (backend) => {
+onDevices('GpuDirectReader', ({ backend, open }) => {
   let folder: string;
   let device: Device;
   const content = Uint8Array.from({ length: 3 * 65536 + 777 }, (_, i) => (i * 31 + (i >> 8)) & 255);
@@ -21,7 +21,7 @@ onBothBackends('GpuDirectReader', (backend) => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'flowstate-direct-'));
     writeFileSync(file(), content);
-    device = Device.open('host', { memoryBytes: 2 ** 28 });
+    device = open({ memoryBytes: 2 ** 28 });
   });
   afterAll(() => {
     expect(device.memoryInfo().usedBytes).toBe(0);

@@ -2,18 +2,18 @@
 import fc from 'fast-check';
 import { Float32, TimestampNanosecond } from 'apache-arrow';
 
-import { Device, PinnedBufferPool, type PinnedLease } from '../../../lib/index.js';
-import { onBothBackends } from '../../helpers/both-backends.js';
+import { type Device, PinnedBufferPool, type PinnedLease } from '../../../lib/index.js';
+import { onDevices } from '../../helpers/devices.js';
 import { forceGc } from '../../helpers/gc.js';
 import { runs } from '../../helpers/property.js';
 
 const PAGE = 4096;
 const code = (name: string): Error => expect.objectContaining({ code: `FS_ERR_${name}` });
 
-onBothBackends('PinnedBufferPool', (backend) => {
+onDevices('PinnedBufferPool', ({ backend, open: openDevice }) => {
   let device: Device;
   beforeAll(() => {
-    device = Device.open('host');
+    device = openDevice();
   });
   afterAll(() => device.close());
 

@@ -1,0 +1,78 @@
+// Everything that launches kernels, copies and frees on a device, small and once, every answer compared: what
+// compute-sanitizer runs, which slows it down a hundredfold.   node bench/gpu/exercise.mjs [device, default cuda:0]
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Table, makeVector, vectorFromArray } from 'apache-arrow';
+import { Device, DeviceTensor, GpuDirectReader, PinnedBufferPool, toDevice } from 'flowstate';
+
+const device = Device.open(process.argv[2] ?? 'cuda:0');
+
+// Sizes around what a kernel's blocks and a copy's chunks are made of.
+for (const size of [1, 31, 255, 256, 257, 1023, 65_537, 300_001]) {
+  const tensor = await DeviceTensor.from(
+    Float32Array.from({ length: size }, (_, i) => i % 1000),
+    { device },
+  );
+  const scaled = tensor.affine(2, 1);
+  scaled.affine(1, 0.5, true).release();
+  tensor.release();
+  const values = await scaled.toHost();
+  assert.equal(values.length, size);
+  assert.ok(values.every((value, i) => value === (i % 1000) * 2 + 1.5));
+  scaled.release();
+}
+
+// Parts of one block, written by several copies under way at once.
+const parts = Array.from({ length: 16 }, (_, i) => new Uint8Array(4099).fill(i + 1));
+const block = device.allocate(16 * 4099);
+await Promise.all(parts.map((part, i) => block.upload(part, i * 4099)));
+const whole = new Uint8Array(16 * 4099);
+await block.download(whole);
+assert.ok(whole.every((byte, i) => byte === Math.floor(i / 4099) + 1));
+
+const pool = new PinnedBufferPool({ device, maxBytes: 2 ** 22 });
+const lease = await pool.lease(16 * 4099);
+await block.download(lease.bytes);
+assert.equal(Buffer.compare(lease.bytes, whole), 0);
+lease.release();
+block.release();
+
+const rows = 10_001;
+const table = new Table({
+  t: makeVector(BigInt64Array.from({ length: rows }, (_, i) => BigInt(i))),
+  p: makeVector(Float64Array.from({ length: rows }, (_, i) => i / 4)),
+  s: vectorFromArray(Array.from({ length: rows }, (_, i) => (i % 5 === 2 ? null : `S${i % 50}`))),
+});
+const there = await toDevice(table, { device });
+const back = await there.toHost();
+for (const i of [0, 2, 4999, rows - 1]) assert.deepEqual(back.get(i)?.toJSON(), table.get(i)?.toJSON());
+there.release();
+
+const folder = mkdtempSync(join(tmpdir(), 'flowstate-exercise-'));
+const reader = new GpuDirectReader({ device, taskBytes: 65_536 });
+try {
+  const path = join(folder, 'raw.bin');
+  const content = Uint8Array.from({ length: 300_003 }, (_, i) => (i * 31) & 255);
+  writeFileSync(path, content);
+  const read = await reader.readRanges([
+    { path, offset: 1, byteLength: 100_000 },
+    { path, offset: 4096 },
+  ]);
+  for (const [i, from] of [1, 4096].entries()) {
+    const out = new Uint8Array(read[i].byteLength);
+    await read[i].download(out);
+    assert.equal(Buffer.compare(out, content.subarray(from, from + out.length)), 0);
+    read[i].release();
+  }
+} finally {
+  reader.close();
+  rmSync(folder, { recursive: true });
+}
+
+pool.close();
+device.trim();
+assert.equal(device.memoryInfo().usedBytes, 0);
+device.close();
+console.log(`exercised ${device.id}`);
