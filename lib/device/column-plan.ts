@@ -11,6 +11,7 @@ import { fail } from '../internal/validate.js';
 import { layoutOf, sharedDictionary, validityOf } from '../schema/arrow-columns.js';
 import { localType, typeName } from '../schema/arrow-types.js';
 import { ColumnDictionary } from '../storage/dictionary-unifier.js';
+import { appendBits } from './bits.js';
 
 /** Every buffer starts at a multiple of this: what TensorFlow and the copy engines want. */
 export const BUFFER_ALIGNMENT = 256;
@@ -170,26 +171,20 @@ class Planner {
     return { ...base, offsets, values: region };
   }
 
-  /** Offsets of all chunks, counted from the first value of the first. */
+  /** Offsets of all chunks, counted from the first value of the first; one chunk that counts so already goes as it is. */
   private offsets(where: string, chunks: readonly Data[], length: number, large: boolean): Region {
-    const out = large ? new BigInt64Array(length + 1) : new Int32Array(length + 1);
-    let row = 0;
-    let end = 0;
-    for (const data of chunks) {
-      const { first, last } = span(data);
-      const shift = end - first;
-      for (let i = 1; i <= data.length; i++) {
-        const value = Number(data.valueOffsets[i] ?? 0) + shift;
-        if (out instanceof BigInt64Array) out[++row] = BigInt(value);
-        else out[++row] = value;
-      }
-      end += last - first;
-    }
+    for (const data of chunks) requireOffsets(where, data);
+    const end = chunks.reduce((sum, data) => sum + span(data).last - span(data).first, 0);
     if (!large && end > 0x7fffffff) {
       fail('FS_ERR_OVERFLOW', `${where}: ${end} bytes or items do not fit int32 offsets; upload fewer rows at once`, {
         column: where,
       });
     }
+    const only = chunks.length === 1 ? chunks[0] : undefined;
+    const out =
+      only !== undefined && only.length > 0 && span(only).first === 0
+        ? (only.valueOffsets as Int32Array | BigInt64Array).subarray(0, length + 1)
+        : joinedOffsets(chunks, length, large);
     const region = this.place(out.byteLength);
     this.copy(region.byteOffset, out);
     return region;
@@ -211,11 +206,8 @@ class Planner {
     const out = new Uint8Array(region.byteLength);
     let at = 0;
     for (const data of chunks) {
-      const bits = of(data);
-      for (let i = 0; i < data.length; i++, at++) {
-        const bit = data.offset + i;
-        if (bits === null || (((bits[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 1) out[at >> 3]! |= 1 << (at & 7);
-      }
+      appendBits(out, at, of(data), data.offset, data.length);
+      at += data.length;
     }
     this.copy(region.byteOffset, out);
     return region;
@@ -230,6 +222,31 @@ class Planner {
   private copy(offset: number, source: ArrayBufferView): void {
     if (source.byteLength > 0) this.copies.push({ offset, source });
   }
+}
+
+function requireOffsets(where: string, { length, valueOffsets }: Data): void {
+  const have = (valueOffsets as ArrayLike<unknown> | undefined)?.length ?? 0;
+  if (length === 0 || have > length) return;
+  fail('FS_ERR_LENGTH', `${where}: ${length} rows need ${length + 1} offsets, got ${have}`, { column: where });
+}
+
+function joinedOffsets(chunks: readonly Data[], length: number, large: boolean): Int32Array | BigInt64Array {
+  const out = large ? new BigInt64Array(length + 1) : new Int32Array(length + 1);
+  let row = 0;
+  let end = 0;
+  for (const data of chunks) {
+    const { first, last } = span(data);
+    const from = data.valueOffsets as Int32Array | BigInt64Array;
+    if (out instanceof BigInt64Array) {
+      const shift = BigInt(end - first);
+      for (let i = 1; i <= data.length; i++) out[++row] = BigInt(from[i] ?? 0) + shift;
+    } else if (from instanceof Int32Array) {
+      const shift = end - first;
+      for (let i = 1; i <= data.length; i++) out[++row] = (from[i] ?? 0) + shift;
+    }
+    end += last - first;
+  }
+  return out;
 }
 
 /** Chunks whose dictionaries differ, with the codes of one that has all their values. */

@@ -209,6 +209,11 @@ onDevices('toDevice and toHost', ({ open }) => {
     const schema = new Schema([new Field('p', new Float64())]);
     const batch = new RecordBatch(schema, new Data(new Struct(schema.fields), 0, 5, 0, undefined, [short]));
     await expect(toDevice(new Table(schema, [batch]), { device })).rejects.toThrow(code('LENGTH'));
+    const text = makeChunk(new Utf8(), ['a', 'b', 'c']);
+    const cut = new Data(new Utf8(), 0, 3, 0, [text.valueOffsets.subarray(0, 3), text.values, undefined]);
+    const texts = new Schema([new Field('s', new Utf8())]);
+    const broken = new RecordBatch(texts, new Data(new Struct(texts.fields), 0, 3, 0, undefined, [cut]));
+    await expect(toDevice(new Table(texts, [broken]), { device })).rejects.toThrow(code('LENGTH'));
     expect(device.memoryInfo().usedBytes).toBe(0);
   });
 });
