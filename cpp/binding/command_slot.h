@@ -39,11 +39,9 @@ inline book::CommandColumns command_in(const std::uint64_t* slot) noexcept {
   return c;
 }
 
-inline void answer_into(std::uint64_t* slot, const book::CommandResults& results) noexcept {
-  slot[9] = std::uint64_t{*results.status.data()} | std::uint64_t{*results.state.data()} << 8;
-  slot[10] = *results.filled.as<std::uint64_t>();
-  slot[11] = *results.resting.as<std::uint64_t>();
-  slot[12] = *results.cancelled.as<std::uint64_t>();
+inline book::AnswerColumns answers_in(std::uint64_t* slot) noexcept {
+  auto* bytes = reinterpret_cast<std::uint8_t*>(slot + 9);
+  return {{bytes, 1}, {bytes + 1, 1}, {slot + 10, 1}, {slot + 11, 1}, {slot + 12, 1}};
 }
 
 }  // namespace flowstate::binding

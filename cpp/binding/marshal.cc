@@ -202,4 +202,17 @@ Napi::Value buffer_to_js(Napi::Env env, Buffer&& buffer) {
   return copy;
 }
 
+FreshMemory fresh_memory(Napi::Env env, std::size_t size) {
+  // A Node buffer is the one memory of V8's that Node-API does not fill with zeros first.
+  if (size >= kCopyBelow) {
+    const auto bytes = Napi::Buffer<std::uint8_t>::New(env, size);
+    Napi::ArrayBuffer under = bytes.ArrayBuffer();
+    if (bytes.ByteOffset() == 0 && under.ByteLength() == size) {
+      return {under, static_cast<std::uint8_t*>(under.Data())};
+    }
+  }
+  Napi::ArrayBuffer zeros = Napi::ArrayBuffer::New(env, size);
+  return {zeros, static_cast<std::uint8_t*>(zeros.Data())};
+}
+
 }  // namespace flowstate::binding

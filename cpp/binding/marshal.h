@@ -43,4 +43,13 @@ Column column_from_js(const Napi::Object& object);
 // ArrayBuffer is collected. Small buffers, and platforms without external buffers, get a copy.
 Napi::Value buffer_to_js(Napi::Env env, Buffer&& buffer);
 
+// An ArrayBuffer that V8 owns, contents undefined: write all of it. For results that a synchronous call returns: V8 frees
+// them while it collects. What buffer_to_js hands out comes back in a later turn of the event loop only, and a caller
+// that calls in a loop gives it none.
+struct FreshMemory {
+  Napi::ArrayBuffer buffer;
+  std::uint8_t* data = nullptr;
+};
+FreshMemory fresh_memory(Napi::Env env, std::size_t size);
+
 }  // namespace flowstate::binding

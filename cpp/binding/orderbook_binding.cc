@@ -1,5 +1,6 @@
 // bookOpen … bookClose: a matching order book for one JavaScript thread. Every call is synchronous: a command costs some
 // ten nanoseconds, and whoever sends a batch chose its size.
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "binding/addon_data.h"
 #include "binding/book_columns.h"
+#include "binding/command_blocks.h"
 #include "binding/command_slot.h"
 #include "binding/guard.h"
 #include "binding/marshal.h"
@@ -144,56 +146,6 @@ book::CommandColumns commands_from_js(const Napi::Object& object) {
   return columns;
 }
 
-void put(Napi::Object& into, const char* key, Buffer& buffer) {
-  into.Set(key, buffer_to_js(into.Env(), std::move(buffer)));
-}
-
-void put_events(Napi::Object& object, book::CommandResults& results) {
-  const Napi::Env env = object.Env();
-  // Most commands cause nothing: a null costs less than the empty buffers it stands for.
-  const auto group = [&](const char* key, std::size_t length, const auto& fill) {
-    if (length == 0) {
-      object.Set(key, env.Null());
-      return;
-    }
-    Napi::Object into = Napi::Object::New(env);
-    into.Set("length", static_cast<double>(length));
-    fill(into);
-    object.Set(key, into);
-  };
-  group("fills", results.fills, [&](Napi::Object& fills) {
-    put(fills, "row", results.fill_row);
-    put(fills, "makerId", results.fill_maker);
-    put(fills, "takerId", results.fill_taker);
-    put(fills, "price", results.fill_price);
-    put(fills, "quantity", results.fill_quantity);
-    put(fills, "takerSide", results.fill_taker_side);
-  });
-  group("removals", results.removals, [&](Napi::Object& removals) {
-    put(removals, "row", results.removal_row);
-    put(removals, "id", results.removal_id);
-    put(removals, "quantity", results.removal_quantity);
-    put(removals, "reason", results.removal_reason);
-  });
-  group("triggers", results.triggers, [&](Napi::Object& triggers) {
-    put(triggers, "row", results.trigger_row);
-    put(triggers, "id", results.trigger_id);
-  });
-}
-
-Napi::Object results_to_js(Napi::Env env, book::CommandResults&& results) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("rows", static_cast<double>(results.rows));
-  object.Set("rejected", static_cast<double>(results.rejected));
-  put(object, "status", results.status);
-  put(object, "state", results.state);
-  put(object, "filled", results.filled);
-  put(object, "resting", results.resting);
-  put(object, "cancelled", results.cancelled);
-  put_events(object, results);
-  return object;
-}
-
 Napi::Object request_of(const Napi::CallbackInfo& info) {
   if (info.Length() < 2 || !info[1].IsObject()) {
     throw Error(ErrorCode::ARG_TYPE, "native book: expected columns");
@@ -201,12 +153,22 @@ Napi::Object request_of(const Napi::CallbackInfo& info) {
   return info[1].As<Napi::Object>();
 }
 
-// bookApply(book, columns): results
+// bookApply(book, columns): { rows, rejected, answers, fills, removals, triggers }; answers: a block of columns
 Napi::Value book_apply(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
-    book::CommandResults results = book_of(info).apply(commands_from_js(request_of(info)));
+    book::MatchingBook& book = book_of(info);
+    const book::CommandColumns commands = commands_from_js(request_of(info));
+    // Rows are what the kinds are: a count that nothing backs must not allocate.
+    const std::size_t rows = std::min(commands.rows, commands.kind.size());
+    const FreshMemory memory = fresh_memory(info.Env(), rows * kAnswerBytes);
+    const book::CommandEvents events = book.apply(commands, answers_over(memory.data, rows));
     report_bytes(info.Env(), handle_of(info));
-    return results_to_js(info.Env(), std::move(results));
+    Napi::Object results = Napi::Object::New(info.Env());
+    results.Set("rows", static_cast<double>(rows));
+    results.Set("rejected", static_cast<double>(events.rejected));
+    results.Set("answers", memory.buffer);
+    put_events(results, events);
+    return results;
   });
 }
 
@@ -220,13 +182,12 @@ Napi::Value book_command(const Napi::CallbackInfo& info) {
       throw Error(ErrorCode::ARG_TYPE, "native book: expected a command slot");
     }
     auto* slot = info[1].As<Napi::BigUint64Array>().Data();
-    book::CommandResults results = book.apply(command_in(slot));
-    answer_into(slot, results);
+    const book::CommandEvents events = book.apply(command_in(slot), answers_in(slot));
     report_bytes(info.Env(), handle_of(info));
-    if (results.fills + results.removals + results.triggers == 0) return info.Env().Null();
-    Napi::Object events = Napi::Object::New(info.Env());
-    put_events(events, results);
-    return events;
+    if (!events.any()) return info.Env().Null();
+    Napi::Object caused = Napi::Object::New(info.Env());
+    put_events(caused, events);
+    return caused;
   });
 }
 

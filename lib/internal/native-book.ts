@@ -41,34 +41,16 @@ export interface NativeCommands {
   readonly time: BigInt64Array | null;
 }
 
-/** What commands caused: u32 for rows, u8 for enumerations, u64 for the rest (prices i64). Null: none. */
+/** What commands caused: a block of columns each (`lib/orderbook/blocks.ts`). Null: none. */
 export interface NativeCommandEvents {
-  readonly fills: {
-    readonly length: number;
-    readonly row: ArrayBuffer;
-    readonly makerId: ArrayBuffer;
-    readonly takerId: ArrayBuffer;
-    readonly price: ArrayBuffer;
-    readonly quantity: ArrayBuffer;
-    readonly takerSide: ArrayBuffer;
-  } | null;
-  readonly removals: {
-    readonly length: number;
-    readonly row: ArrayBuffer;
-    readonly id: ArrayBuffer;
-    readonly quantity: ArrayBuffer;
-    readonly reason: ArrayBuffer;
-  } | null;
-  readonly triggers: { readonly length: number; readonly row: ArrayBuffer; readonly id: ArrayBuffer } | null;
+  readonly fills: ArrayBuffer | null;
+  readonly removals: ArrayBuffer | null;
+  readonly triggers: ArrayBuffer | null;
 }
 
-/** Answers as columns: u8 for enumerations, u64 for the rest. */
 export interface NativeCommandResults extends NativeCommandEvents {
   readonly rows: number;
   readonly rejected: number;
-  readonly status: ArrayBuffer;
-  readonly state: ArrayBuffer;
-  readonly filled: ArrayBuffer;
-  readonly resting: ArrayBuffer;
-  readonly cancelled: ArrayBuffer;
+  /** A block of columns. */
+  readonly answers: ArrayBuffer;
 }

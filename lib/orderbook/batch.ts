@@ -16,6 +16,7 @@ import {
 import type { NativeCommandResults, NativeCommands } from '../internal/native-book.js';
 import { fail, isRecord, rejectUnknown, typeError } from '../internal/validate.js';
 import { columnFrom, isArrow } from './arrow-input.js';
+import { answerColumns, fillColumns, removalColumns, triggerColumns } from './blocks.js';
 
 /**
  * Commands as columns of the same length. `kind`: 0 add, 1 cancel, 2 modify, 3 replace. Enumerations are numbers in the
@@ -38,7 +39,10 @@ export interface CommandBatch {
   readonly time?: BigInt64Array;
 }
 
-/** Answers, a row per command; and what the commands caused, in order, with the command's row. */
+/**
+ * Answers, a row per command; and what the commands caused, in order, with the command's row. The columns of the answers
+ * lie in one ArrayBuffer, those of the fills in another: a view is cheap, a transfer takes all of its kind.
+ */
 export interface BatchResult {
   readonly rows: number;
   readonly rejected: number;
@@ -153,36 +157,13 @@ function tableOf(rows: number, columns: readonly (readonly [string, DataType, Ar
 /** Views over what the addon returned; nothing is copied. */
 export function batchResult(native: NativeCommandResults): BatchResult {
   const { rows, rejected } = native;
-  const none = new ArrayBuffer(0);
-  const noFills = { length: 0, row: none, makerId: none, takerId: none, price: none, quantity: none, takerSide: none };
-  const fills = native.fills ?? noFills;
-  const removals = native.removals ?? { length: 0, row: none, id: none, quantity: none, reason: none };
-  const triggers = native.triggers ?? { length: 0, row: none, id: none };
   const result = {
     rows,
     rejected,
-    status: new Uint8Array(native.status),
-    state: new Uint8Array(native.state),
-    filled: new BigUint64Array(native.filled),
-    remaining: new BigUint64Array(native.resting),
-    cancelled: new BigUint64Array(native.cancelled),
-    fills: {
-      length: fills.length,
-      row: new Uint32Array(fills.row),
-      makerId: new BigUint64Array(fills.makerId),
-      takerId: new BigUint64Array(fills.takerId),
-      price: new BigInt64Array(fills.price),
-      quantity: new BigUint64Array(fills.quantity),
-      takerSide: new Uint8Array(fills.takerSide),
-    },
-    removed: {
-      length: removals.length,
-      row: new Uint32Array(removals.row),
-      id: new BigUint64Array(removals.id),
-      quantity: new BigUint64Array(removals.quantity),
-      reason: new Uint8Array(removals.reason),
-    },
-    triggered: { length: triggers.length, row: new Uint32Array(triggers.row), id: new BigUint64Array(triggers.id) },
+    ...answerColumns(native.answers, rows),
+    fills: fillColumns(native.fills),
+    removed: removalColumns(native.removals),
+    triggered: triggerColumns(native.triggers),
   };
   return {
     ...result,
@@ -195,7 +176,7 @@ export function batchResult(native: NativeCommandResults): BatchResult {
         ['cancelled', new Uint64(), result.cancelled],
       ]),
     fillsToArrow: () =>
-      tableOf(fills.length, [
+      tableOf(result.fills.length, [
         ['row', new Uint32(), result.fills.row],
         ['makerId', new Uint64(), result.fills.makerId],
         ['takerId', new Uint64(), result.fills.takerId],

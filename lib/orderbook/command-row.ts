@@ -5,6 +5,7 @@
  */
 import { fail } from '../internal/validate.js';
 import type { NativeCommandEvents } from '../internal/native-book.js';
+import { fillColumns, removalColumns, triggerColumns } from './blocks.js';
 import { CANCEL_REASONS, ORDER_STATES, REJECTS, SIDES, type RejectReason } from './names.js';
 import type { Fill, OrderResult, Removal } from './types.js';
 
@@ -61,18 +62,14 @@ export class CommandRow {
       cancelled: this.slot[12]!,
       fills: events === null || events.fills === null ? [] : fillsOf(events.fills),
       removed: events === null || events.removals === null ? [] : removalsOf(events.removals),
-      triggered: events === null || events.triggers === null ? [] : [...new BigUint64Array(events.triggers.id)],
+      triggered: events === null || events.triggers === null ? [] : [...triggerColumns(events.triggers).id],
     };
   }
 }
 
-function fillsOf(fills: NonNullable<NativeCommandEvents['fills']>): Fill[] {
-  const makerId = new BigUint64Array(fills.makerId);
-  const takerId = new BigUint64Array(fills.takerId);
-  const price = new BigInt64Array(fills.price);
-  const quantity = new BigUint64Array(fills.quantity);
-  const takerSide = new Uint8Array(fills.takerSide);
-  return Array.from({ length: fills.length }, (_, i) => ({
+function fillsOf(block: ArrayBuffer): Fill[] {
+  const { length, makerId, takerId, price, quantity, takerSide } = fillColumns(block);
+  return Array.from({ length }, (_, i) => ({
     makerId: makerId[i]!,
     takerId: takerId[i]!,
     price: price[i]!,
@@ -81,11 +78,9 @@ function fillsOf(fills: NonNullable<NativeCommandEvents['fills']>): Fill[] {
   }));
 }
 
-function removalsOf(removals: NonNullable<NativeCommandEvents['removals']>): Removal[] {
-  const id = new BigUint64Array(removals.id);
-  const quantity = new BigUint64Array(removals.quantity);
-  const reason = new Uint8Array(removals.reason);
-  return Array.from({ length: removals.length }, (_, i) => ({
+function removalsOf(block: ArrayBuffer): Removal[] {
+  const { length, id, quantity, reason } = removalColumns(block);
+  return Array.from({ length }, (_, i) => ({
     id: id[i]!,
     quantity: quantity[i]!,
     reason: CANCEL_REASONS[reason[i]!]!,

@@ -147,7 +147,7 @@ class Contender {
     auto engine = warmed();
     const double start = cpu_ns();
     if constexpr (kIsBatch) {
-      engine->events(feed_);
+      batch(*engine);
     } else {
       each([&](const auto& item) { one(*engine, item); });
     }
@@ -181,10 +181,18 @@ class Contender {
   Row row;
 
  private:
-  // Applied in batches the feed must end in the levels that it gave one by one.
+  void batch(Engine& engine) {
+    if constexpr (kIsFeed) {
+      engine.events(feed_);
+    } else {
+      engine.messages(work_.timed);
+    }
+  }
+
+  // Applied in batches the workload must end in the levels that it gave one by one.
   bool batches_agree(Engine& single) {
     auto engine = warmed();
-    engine->events(feed_);
+    batch(*engine);
     std::vector<DepthLevel> a(1000), b(1000), c(1000), d(1000);
     for (std::size_t book = 0; book < work_.shape.books; ++book) {
       if (single.depth(book, a, b) != engine->depth(book, c, d) || a != c || b != d) return false;
@@ -277,6 +285,10 @@ std::vector<Named> contenders(const Workload& work, const std::vector<Event>& sc
   if (work.shape.books == 1) {
     add.template operator()<Ours<DenseOrderBook, false>, false>("FIFO, dense ids");
     add.template operator()<Ours<OrderBook, true>, true>("FIFO, hashed ids");
+    if constexpr (!kIsFeed) {
+      add.template operator()<Ours<DenseOrderBook, false>, false, true>("FIFO, dense ids, batches");
+      add.template operator()<Ours<OrderBook, true>, true, true>("FIFO, hashed ids, batches");
+    }
     if constexpr (kIsFeed) {
       add.template operator()<Ours<DenseLevelBook, false>, false>("level only, dense ids");
       add.template operator()<Ours<LevelBook, true>, true>("level only, hashed ids");
@@ -288,6 +300,10 @@ std::vector<Named> contenders(const Workload& work, const std::vector<Event>& sc
   } else {
     add.template operator()<Ours<DenseOrderBookArena<>, false>, false>("FIFO, dense ids");
     add.template operator()<Ours<OrderBookArena<>, true>, true>("FIFO, hashed ids");
+    if constexpr (!kIsFeed) {
+      add.template operator()<Ours<DenseOrderBookArena<>, false>, false, true>("FIFO, dense ids, batches");
+      add.template operator()<Ours<OrderBookArena<>, true>, true, true>("FIFO, hashed ids, batches");
+    }
     if constexpr (kIsFeed) {
       add.template operator()<Ours<DenseLevelBookArena<>, false>, false>("level only, dense ids");
       add.template operator()<Ours<LevelBookArena<>, true>, true>("level only, hashed ids");

@@ -46,6 +46,15 @@ class Ours {
     }
   }
 
+  // All of them, in order, fetching ahead.
+  void messages(std::span<const Message> all) {
+    const auto id_at = [all](std::size_t at) { return kScatters ? scattered(all[at].id) : all[at].id; };
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      books_.fetch_ahead(i, all.size(), id_at);
+      message(all[i]);
+    }
+  }
+
   // With kScatters the events' ids are scattered already.
   void event(const Event& e) {
     if constexpr (kIsArena) {

@@ -240,3 +240,25 @@ TEMPLATE_TEST_CASE("events applied as a batch do what they do one by one", "", O
   CHECK(refused > 100);
   CHECK(batch.check_invariants() == "");
 }
+
+TEMPLATE_TEST_CASE("fetching ahead changes nothing, whatever the ids", "", OrderBook, DenseOrderBook) {
+  TestType book;
+  for (OrderId id = 1; id <= 30'000; ++id) {
+    REQUIRE(book.add_order(limit_order(id, Side::kBuy, Price{static_cast<std::int64_t>(id % 700)}, 5)).ok());
+  }
+  for (OrderId id = 1; id <= 30'000; id += 7) REQUIRE(book.cancel_order(id).ok());
+  const std::uint64_t before = book.checksum();
+  std::vector<OrderId> ids = {0, 1, 2, 30'000, 30'001, std::numeric_limits<OrderId>::max()};
+  for (OrderId id = 1; id <= 200; ++id) ids.push_back(id * 0x9E3779B97F4A7C15ull);
+  for (OrderId id = 1; id <= 200; ++id) ids.push_back(id * 149);
+  std::size_t furthest = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    book.fetch_ahead(i, ids.size(), [&](std::size_t at) {
+      furthest = std::max(furthest, at);
+      return ids.at(at);
+    });
+  }
+  CHECK(furthest == ids.size() - 1);
+  CHECK(book.checksum() == before);
+  CHECK(book.check_invariants().empty());
+}

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { OrderBook, replayBook } from '../../lib/index.js';
 import { loadAddon } from '../../lib/internal/native.js';
-import { forceGc } from '../helpers/gc.js';
+import { collectNow, forceGc } from '../helpers/gc.js';
 
 const { addon, path, reason } = loadAddon();
 const withAddon = addon ? describe : describe.skip;
@@ -41,6 +41,20 @@ withAddon('memory', () => {
     for (let i = 0; i < 30; i++) filled();
     await forceGc();
     expect(addon!.bufferStats().books).toBe(before);
+  });
+
+  it('of answers is given back to a loop of batches that leaves the event loop no turn', () => {
+    const book = filled();
+    const unknown = { kind: new Uint8Array(ORDERS).fill(1), id: new BigUint64Array(ORDERS) };
+    const held = (): number => process.memoryUsage().arrayBuffers + addon!.bufferStats().liveBytes;
+    collectNow();
+    const before = held();
+    const { buffer } = book.applyBatch(unknown).filled;
+    expect(held() - before).toBeGreaterThanOrEqual(buffer.byteLength);
+    for (let i = 0; i < 20; i++) book.applyBatch(unknown);
+    collectNow();
+    expect(held() - before).toBeLessThan(3 * buffer.byteLength);
+    book.close();
   });
 
   it('of batches and replays is given back, finished or abandoned', async () => {

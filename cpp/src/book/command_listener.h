@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "flowstate/book/matching_book.h"
 #include "orderbook/level_delta.h"
 #include "orderbook/listener.h"
 
@@ -11,19 +12,6 @@ namespace flowstate::book {
 
 class CommandListener : public orderbook::NullListener {
  public:
-  struct Fill {
-    orderbook::Trade trade;
-    std::uint32_t row;
-  };
-  struct Removal {
-    orderbook::OrderCancelled cancelled;
-    std::uint32_t row;
-  };
-  struct Trigger {
-    orderbook::OrderId id;
-    std::uint32_t row;
-  };
-
   void on_trade(const orderbook::Trade& trade) { fills.push_back({trade, row}); }
   void on_cancel(const orderbook::OrderCancelled& cancelled) {
     // What the caller asked for is in the row's own result.
@@ -46,9 +34,9 @@ class CommandListener : public orderbook::NullListener {
   }
 
   std::uint32_t row = 0;
-  std::vector<Fill> fills;
-  std::vector<Removal> removals;
-  std::vector<Trigger> triggers;
+  std::vector<CommandFill> fills;
+  std::vector<CommandRemoval> removals;
+  std::vector<CommandTrigger> triggers;
   bool records_deltas = false;
   orderbook::DeltaRecorder deltas;
 };

@@ -70,19 +70,27 @@ void check_columns(const CommandColumns& c) {
   check_enum(c.self_trade, static_cast<std::uint8_t>(orderbook::SelfTrade::kDecrement), "selfTrade");
 }
 
-template <typename T>
-[[nodiscard]] T at(std::span<const T> column, std::size_t row) noexcept {
-  return column.empty() ? T{} : column[row];
+void check_answers(const AnswerColumns& a, std::size_t rows) {
+  for (const std::size_t size :
+       {a.status.size(), a.state.size(), a.filled.size(), a.resting.size(), a.cancelled.size()}) {
+    if (size != rows) throw Error(ErrorCode::LENGTH, "answers must have a value for every command");
+  }
 }
 
-// One column of results out of records.
-template <typename T, typename Records, typename Get>
-Buffer column_of(const Records& records, Get get) {
-  Buffer buffer(records.size() * sizeof(T));
-  T* out = buffer.template as<T>();
-  for (const auto& record : records) *out++ = static_cast<T>(get(record));
-  return buffer;
-}
+// A column to read by row, present or not: a column that is not there is one zero, read in every row. Whether it is
+// there is asked once, not in each row.
+template <typename T>
+class RowReader {
+ public:
+  explicit RowReader(std::span<const T> column) noexcept
+      : values_(column.empty() ? &kZero : column.data()), mask_(column.empty() ? 0 : ~std::size_t{0}) {}
+  [[nodiscard]] T operator[](std::size_t row) const noexcept { return values_[row & mask_]; }
+
+ private:
+  static constexpr T kZero{};
+  const T* values_;
+  std::size_t mask_;
+};
 
 template <class Core>
 class BookOf final : public MatchingBook {
@@ -91,26 +99,16 @@ class BookOf final : public MatchingBook {
     core_.listener().records_deltas = config.records_deltas;
   }
 
-  CommandResults apply(const CommandColumns& commands) override {
+  CommandEvents apply(const CommandColumns& commands, const AnswerColumns& answers) override {
     check_columns(commands);
-    CommandResults results;
-    results.rows = commands.rows;
-    results.status = Buffer(commands.rows);
-    results.state = Buffer(commands.rows);
-    results.filled = Buffer(commands.rows * 8);
-    results.resting = Buffer(commands.rows * 8);
-    results.cancelled = Buffer(commands.rows * 8);
-    core_.listener().begin();
+    check_answers(answers, commands.rows);
+    CommandListener& heard = core_.listener();
+    heard.begin();
     const bool is_plain = commands.type.empty() && commands.time_in_force.empty() &&
                           commands.post_only.empty() && commands.self_trade.empty() &&
                           commands.stop_price.empty() && commands.display.empty() && commands.owner.empty();
-    if (is_plain) {
-      run<true>(commands, results);
-    } else {
-      run<false>(commands, results);
-    }
-    take_events(results);
-    return results;
+    const std::size_t rejected = is_plain ? run<true>(commands, answers) : run<false>(commands, answers);
+    return CommandEvents{rejected, heard.fills, heard.removals, heard.triggers};
   }
 
   std::uint64_t mass_cancel(std::optional<orderbook::OwnerId> owner, std::optional<Side> side) override {
@@ -159,18 +157,17 @@ class BookOf final : public MatchingBook {
   // Rows between asking for a slot and using it: some 10 ns each, against 100 ns of memory.
   static constexpr std::size_t kPrefetchAhead = 12;
 
+  // Returns how many were rejected.
   template <bool kPlain>
-  void run(const CommandColumns& c, CommandResults& results) {
-    std::uint8_t* status = results.status.data();
-    std::uint8_t* state = results.state.data();
-    auto* filled = results.filled.template as<std::uint64_t>();
-    auto* resting = results.resting.template as<std::uint64_t>();
-    auto* cancelled = results.cancelled.template as<std::uint64_t>();
+  std::size_t run(const CommandColumns& columns, const AnswerColumns& answers) {
+    const Rows c(columns);
+    const std::size_t rows = columns.rows;
     CommandListener& listener = core_.listener();
-    for (std::size_t i = 0; i < c.rows; ++i) {
+    std::size_t rejected = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
       listener.row = static_cast<std::uint32_t>(i);
       // What a batch knows and a single command does not: whose slot comes next. Most of a hashed look-up is the miss.
-      if (c.rows - i > kPrefetchAhead) core_.store_of_book().ids.prefetch(c.id[i + kPrefetchAhead]);
+      if (rows - i > kPrefetchAhead) core_.store_of_book().ids.prefetch(c.id[i + kPrefetchAhead]);
       Reject reject = Reject::kNone;
       Execution done;
       const auto take = [&](const Result<Execution>& result) {
@@ -191,68 +188,71 @@ class BookOf final : public MatchingBook {
           break;
         }
         case CommandKind::kModify:
-          take(core_.modify_order(c.id[i], Price{at(c.price, i)}, at(c.quantity, i), at(c.time_ns, i)));
+          take(core_.modify_order(c.id[i], Price{c.price[i]}, c.quantity[i], c.time_ns[i]));
           break;
         case CommandKind::kReplace:
-          take(core_.replace_order(c.id[i], at(c.new_id, i), Price{at(c.price, i)}, at(c.quantity, i),
-                                   at(c.time_ns, i)));
+          take(core_.replace_order(c.id[i], c.new_id[i], Price{c.price[i]}, c.quantity[i], c.time_ns[i]));
           break;
       }
-      status[i] = static_cast<std::uint8_t>(reject);
-      const bool is_rejected = reject != Reject::kNone;
-      results.rejected += is_rejected ? 1 : 0;
-      state[i] = is_rejected ? std::uint8_t{0} : static_cast<std::uint8_t>(done.state);
-      filled[i] = done.filled;
-      resting[i] = done.resting;
-      cancelled[i] = done.cancelled;
+      // A rejected command's execution is all zeros, and kResting is 0.
+      rejected += reject != Reject::kNone ? 1 : 0;
+      answers.status[i] = static_cast<std::uint8_t>(reject);
+      answers.state[i] = static_cast<std::uint8_t>(done.state);
+      answers.filled[i] = done.filled;
+      answers.resting[i] = done.resting;
+      answers.cancelled[i] = done.cancelled;
     }
+    return rejected;
   }
+
+  struct Rows {
+    explicit Rows(const CommandColumns& c) noexcept
+        : kind(c.kind.data()),
+          id(c.id.data()),
+          new_id(c.new_id),
+          side(c.side),
+          price(c.price),
+          quantity(c.quantity),
+          type(c.type),
+          time_in_force(c.time_in_force),
+          post_only(c.post_only),
+          self_trade(c.self_trade),
+          stop_price(c.stop_price),
+          display(c.display),
+          owner(c.owner),
+          time_ns(c.time_ns) {}
+
+    const std::uint8_t* kind;
+    const std::uint64_t* id;
+    RowReader<std::uint64_t> new_id;
+    RowReader<std::uint8_t> side;
+    RowReader<std::int64_t> price;
+    RowReader<std::uint64_t> quantity;
+    RowReader<std::uint8_t> type, time_in_force, post_only, self_trade;
+    RowReader<std::int64_t> stop_price;
+    RowReader<std::uint64_t> display;
+    RowReader<std::uint32_t> owner;
+    RowReader<std::int64_t> time_ns;
+  };
 
   template <bool kPlain>
-  [[nodiscard]] static Order order_of(const CommandColumns& c, std::size_t i) noexcept {
+  [[nodiscard]] static Order order_of(const Rows& c, std::size_t i) noexcept {
     Order order;
     order.id = c.id[i];
-    order.side = static_cast<Side>(at(c.side, i));
-    order.price = Price{at(c.price, i)};
-    order.quantity = at(c.quantity, i);
-    order.time_ns = at(c.time_ns, i);
+    order.side = static_cast<Side>(c.side[i]);
+    order.price = Price{c.price[i]};
+    order.quantity = c.quantity[i];
+    order.time_ns = c.time_ns[i];
     if constexpr (!kPlain) {
-      order.type = static_cast<orderbook::OrderType>(at(c.type, i));
-      order.time_in_force = static_cast<orderbook::TimeInForce>(at(c.time_in_force, i));
-      order.post_only = static_cast<orderbook::PostOnly>(at(c.post_only, i));
-      order.self_trade = static_cast<orderbook::SelfTrade>(at(c.self_trade, i));
-      order.stop_price = Price{at(c.stop_price, i)};
-      order.display = at(c.display, i);
-      order.owner = at(c.owner, i);
+      order.type = static_cast<orderbook::OrderType>(c.type[i]);
+      order.time_in_force = static_cast<orderbook::TimeInForce>(c.time_in_force[i]);
+      order.post_only = static_cast<orderbook::PostOnly>(c.post_only[i]);
+      order.self_trade = static_cast<orderbook::SelfTrade>(c.self_trade[i]);
+      order.stop_price = Price{c.stop_price[i]};
+      order.display = c.display[i];
+      order.owner = c.owner[i];
     }
     return order;
-  }
-
-  void take_events(CommandResults& results) {
-    const CommandListener& heard = core_.listener();
-    results.fills = heard.fills.size();
-    results.fill_row = column_of<std::uint32_t>(heard.fills, [](const auto& f) { return f.row; });
-    results.fill_maker =
-        column_of<std::uint64_t>(heard.fills, [](const auto& f) { return f.trade.maker_id; });
-    results.fill_taker =
-        column_of<std::uint64_t>(heard.fills, [](const auto& f) { return f.trade.taker_id; });
-    results.fill_price =
-        column_of<std::int64_t>(heard.fills, [](const auto& f) { return f.trade.price.ticks; });
-    results.fill_quantity =
-        column_of<std::uint64_t>(heard.fills, [](const auto& f) { return f.trade.quantity; });
-    results.fill_taker_side =
-        column_of<std::uint8_t>(heard.fills, [](const auto& f) { return f.trade.taker_side; });
-    results.removals = heard.removals.size();
-    results.removal_row = column_of<std::uint32_t>(heard.removals, [](const auto& r) { return r.row; });
-    results.removal_id =
-        column_of<std::uint64_t>(heard.removals, [](const auto& r) { return r.cancelled.id; });
-    results.removal_quantity =
-        column_of<std::uint64_t>(heard.removals, [](const auto& r) { return r.cancelled.quantity; });
-    results.removal_reason =
-        column_of<std::uint8_t>(heard.removals, [](const auto& r) { return r.cancelled.reason; });
-    results.triggers = heard.triggers.size();
-    results.trigger_row = column_of<std::uint32_t>(heard.triggers, [](const auto& t) { return t.row; });
-    results.trigger_id = column_of<std::uint64_t>(heard.triggers, [](const auto& t) { return t.id; });
   }
 
   Core core_;

@@ -17,6 +17,7 @@
 #include "orderbook/detail/checksum.h"
 #include "orderbook/detail/compiler.h"
 #include "orderbook/detail/invariants.h"
+#include "orderbook/detail/lookahead.h"
 #include "orderbook/detail/matcher.h"
 #include "orderbook/detail/query.h"
 #include "orderbook/detail/replayer.h"
@@ -74,6 +75,14 @@ class BookSurface {
     requires(Store::kKeepsOrders)
   {
     return detail::Matcher(store()).mass_cancel(number(), owner, side);
+  }
+
+  // For whoever knows the commands to come: called before the i-th of `count`, where id_at(k) is the order that the k-th
+  // names, it fetches what commands some places ahead will read. A hint: nothing changes, any id will do, and while the
+  // live orders fit the L2 cache it does nothing. id_at is asked for places below `count` only.
+  template <class IdAt>
+  ORDERBOOK_ALWAYS_INLINE void fetch_ahead(std::size_t i, std::size_t count, IdAt&& id_at) noexcept {
+    detail::fetch_ahead(store(), i, count, id_at);
   }
 
   // ---- replay ------------------------------------------------------------------------------------------------------
@@ -225,6 +234,12 @@ class BookArena {
   // A feed of many books, in order: Event::instrument is the book's number. See BookSurface::apply_all.
   std::size_t apply_all(std::span<const Event> events) {
     return detail::Replayer(store_).apply_all(events, [](const Event& event) { return event.instrument; });
+  }
+
+  // See BookSurface::fetch_ahead; the orders may be of any of the books.
+  template <class IdAt>
+  ORDERBOOK_ALWAYS_INLINE void fetch_ahead(std::size_t i, std::size_t count, IdAt&& id_at) noexcept {
+    detail::fetch_ahead(store_, i, count, id_at);
   }
 
   // By id alone, whichever book the order is in.

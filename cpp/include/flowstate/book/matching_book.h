@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
-#include "flowstate/memory/buffer.h"
 #include "orderbook/level_delta.h"
+#include "orderbook/listener.h"
 #include "orderbook/options.h"
 #include "orderbook/order.h"
 #include "orderbook/views.h"
@@ -51,34 +51,38 @@ struct CommandColumns {
   std::span<const std::int64_t> time_ns;
 };
 
-// What became of each command, and what it caused, in order. `row` is the command's; a triggered stop's fills carry the
-// row of the command that triggered it.
-struct CommandResults {
-  std::size_t rows = 0;
+// Where the answers go: memory of the caller's, with a value for every row in each. All of it is written.
+struct AnswerColumns {
+  std::span<std::uint8_t> status;  // orderbook::Reject
+  std::span<std::uint8_t> state;   // orderbook::OrderState, 0 where rejected
+  std::span<std::uint64_t> filled;
+  std::span<std::uint64_t> resting;
+  std::span<std::uint64_t> cancelled;
+};
+
+struct CommandFill {
+  orderbook::Trade trade;
+  std::uint32_t row;
+};
+struct CommandRemoval {
+  orderbook::OrderCancelled cancelled;
+  std::uint32_t row;
+};
+struct CommandTrigger {
+  orderbook::OrderId id;
+  std::uint32_t row;
+};
+
+// What the commands caused, in order: valid until the next apply. `row` is the command's; a triggered stop's fills carry
+// the row of the command that triggered it.
+struct CommandEvents {
   std::size_t rejected = 0;
-  Buffer status;     // u8: orderbook::Reject
-  Buffer state;      // u8: orderbook::OrderState, 0 where rejected
-  Buffer filled;     // u64
-  Buffer resting;    // u64
-  Buffer cancelled;  // u64
-
-  std::size_t fills = 0;
-  Buffer fill_row;         // u32
-  Buffer fill_maker;       // u64
-  Buffer fill_taker;       // u64
-  Buffer fill_price;       // i64, ticks
-  Buffer fill_quantity;    // u64
-  Buffer fill_taker_side;  // u8
-
+  std::span<const CommandFill> fills;
   // Orders that left other than by trades and by the command's own request, and stops that became orders.
-  std::size_t removals = 0;
-  Buffer removal_row;       // u32
-  Buffer removal_id;        // u64
-  Buffer removal_quantity;  // u64
-  Buffer removal_reason;    // u8: orderbook::CancelReason
-  std::size_t triggers = 0;
-  Buffer trigger_row;  // u32
-  Buffer trigger_id;   // u64
+  std::span<const CommandRemoval> removals;
+  std::span<const CommandTrigger> triggers;
+
+  [[nodiscard]] bool any() const noexcept { return !fills.empty() || !removals.empty() || !triggers.empty(); }
 };
 
 class MatchingBook {
@@ -87,7 +91,7 @@ class MatchingBook {
 
   // In order; a refused command changes nothing and the next one goes on. O(rows + fills). Throws Error LENGTH for
   // columns of another length and ARG_RANGE for a number that no enumeration has, both before anything changes.
-  virtual CommandResults apply(const CommandColumns& commands) = 0;
+  virtual CommandEvents apply(const CommandColumns& commands, const AnswerColumns& answers) = 0;
   virtual std::uint64_t mass_cancel(std::optional<orderbook::OwnerId> owner,
                                     std::optional<orderbook::Side> side) = 0;
 

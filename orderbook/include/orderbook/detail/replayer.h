@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "orderbook/detail/compiler.h"
+#include "orderbook/detail/lookahead.h"
 #include "orderbook/detail/store.h"
 #include "orderbook/event.h"
 
@@ -23,23 +24,12 @@ class Replayer {
     return why;
   }
 
-  // One after another, book_of(event) says where. Returns how many were refused. Once the live orders have outgrown the L2
-  // cache, what later events will read is fetched ahead in three steps, each needing what the one before brought: the
-  // id's slot, the order, its neighbours and level. Below that size fetching ahead only costs.
+  // One after another, book_of(event) says where. Returns how many were refused. Fetches ahead: lookahead.h.
   template <class BookOf>
   std::size_t apply_all(std::span<const Event> events, BookOf&& book_of) {
-    constexpr std::size_t kSlot = 24, kOrder = 16, kNeighbours = 8;
     std::size_t refused = 0;
-    const bool fetches = S::kHasIds && s_.ids.size() > kFetchAheadFrom;
     for (std::size_t i = 0; i < events.size(); ++i) {
-      if (fetches && i + kSlot < events.size()) {
-        s_.ids.prefetch(events[i + kSlot].order_id);
-        if (const auto* record = s_.ids.find(events[i + kOrder].order_id)) s_.queue.prefetch(*record);
-        if (const auto* record = s_.ids.find(events[i + kNeighbours].order_id)) {
-          s_.queue.prefetch_neighbours(*record);
-          s_.levels.prefetch(s_.queue.level_of(*record));
-        }
-      }
+      fetch_ahead(s_, i, events.size(), [&](std::size_t at) { return events[at].order_id; });
       const Event& event = events[i];
       const BookNumber book = book_of(event);
       const Reject why = book < s_.books.size() ? apply(book, event) : refuse(book, event, Reject::kBadBook);
@@ -94,8 +84,6 @@ class Replayer {
   }
 
  private:
-  static constexpr std::size_t kFetchAheadFrom = 20'000;  // orders of some 50 bytes, index and level included
-
   void remove_front(Level& level) {
     const OrderId order = s_.queue.details(level.head).id;
     erase(order, s_.ids.find(order), level.book(), CancelReason::kRequested);
