@@ -1,10 +1,11 @@
 // Affine map over float32 (functors/affine.h).
 //
 // Geometry: blocks of 256 threads, a grid stride, at most 32 blocks a multiprocessor (2,048 resident threads on the
-// largest ones); 4 bytes read and 4 written per element, coalesced; no shared memory. `count` is 64 bits wide, so an
-// index never wraps.
+// largest ones); 4 bytes read and 4 written per element, coalesced; no shared memory. Which thread takes what:
+// functors/grid.h.
 #include "flowstate/cuda/affine.h"
 #include "flowstate/functors/affine.h"
+#include "flowstate/functors/grid.h"
 
 namespace flowstate::cuda {
 
@@ -14,12 +15,8 @@ constexpr unsigned kThreads = 256;
 constexpr int kBlocksPerMultiprocessor = 32;
 
 __global__ void __launch_bounds__(kThreads)
-    affine_f32_kernel(float* target, const float* source, std::size_t count, functors::Affine affine) {
-  const std::size_t stride = static_cast<std::size_t>(gridDim.x) * blockDim.x;
-  for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
-       i += stride) {
-    target[i] = affine(source[i]);
-  }
+    affine_f32_kernel(std::size_t count, functors::AffineElement element) {
+  functors::grid_stride(count, blockIdx.x, gridDim.x, threadIdx.x, blockDim.x, element);
 }
 
 }  // namespace
@@ -33,10 +30,10 @@ cudaError_t affine_f32(float* target, const float* source, std::size_t count, fl
   int multiprocessors = 0;
   status = cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
   if (status != cudaSuccess) return status;
-  const std::size_t wanted = (count + kThreads - 1) / kThreads;
-  const std::size_t most = static_cast<std::size_t>(multiprocessors) * kBlocksPerMultiprocessor;
-  const auto blocks = static_cast<unsigned>(wanted < most ? wanted : most);
-  affine_f32_kernel<<<blocks, kThreads, 0, stream>>>(target, source, count, functors::Affine{scale, offset});
+  const unsigned blocks = functors::grid_blocks(
+      count, kThreads, static_cast<std::size_t>(multiprocessors) * kBlocksPerMultiprocessor);
+  affine_f32_kernel<<<blocks, kThreads, 0, stream>>>(
+      count, functors::AffineElement{target, source, {scale, offset}});
   return cudaGetLastError();
 }
 

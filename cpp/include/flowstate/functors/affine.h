@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 
 #include "flowstate/functors/hd.h"
 
@@ -12,6 +13,14 @@ struct Affine {
   float scale;
   float offset;
   FS_HD float operator()(float value) const noexcept { return ::fmaf(value, scale, offset); }
+};
+
+// Element i of the map.
+struct AffineElement {
+  float* target;
+  const float* source;
+  Affine affine;
+  FS_HD void operator()(std::size_t i) const noexcept { target[i] = affine(source[i]); }
 };
 
 }  // namespace flowstate::functors
