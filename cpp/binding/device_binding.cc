@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -40,7 +41,7 @@ std::size_t size_of(const Napi::Value& value, const char* what) {
   return static_cast<std::size_t>(number);
 }
 
-// deviceOpen({ ordinal, memoryBytes, streams, chunkBytes }): device
+// deviceOpen({ ordinal, memoryBytes, streams, chunkBytes, stagingThreads }): device
 Napi::Value device_open(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     if (info.Length() < 1 || !info[0].IsObject())
@@ -64,6 +65,12 @@ Napi::Value device_open(const Napi::CallbackInfo& info) {
     if (const std::int64_t chunk = get_int(options, "chunkBytes"); chunk > 0) {
       transfer.chunk_bytes = static_cast<std::size_t>(chunk);
     }
+    // One thread moves pageable bytes no faster than memcpy; a second brings nothing where the cores are two.
+    const std::int64_t threads = get_int(options, "stagingThreads");
+    transfer.staging_threads =
+        threads > 0
+            ? static_cast<int>(threads)
+            : std::clamp(static_cast<int>(std::thread::hardware_concurrency() / 2), 1, transfer.streams);
     // Staging is bounded by the transfer; its slabs come with the first pageable copy.
     device::PinnedPool::Options staging;
     staging.slab_bytes = transfer.chunk_bytes * 2 * static_cast<std::size_t>(transfer.streams);
@@ -75,7 +82,7 @@ Napi::Value device_open(const Napi::CallbackInfo& info) {
   });
 }
 
-// deviceInfo(device): { id, streams, chunkBytes } and the properties
+// deviceInfo(device): { id, streams, chunkBytes, stagingThreads } and the properties
 Napi::Value device_info(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     const Napi::Env env = info.Env();
@@ -91,6 +98,7 @@ Napi::Value device_info(const Napi::CallbackInfo& info) {
     }
     result.Set("streams", static_cast<double>(session->transfer->options().streams));
     result.Set("chunkBytes", static_cast<double>(session->transfer->options().chunk_bytes));
+    result.Set("stagingThreads", static_cast<double>(session->transfer->options().staging_threads));
     return result;
   });
 }

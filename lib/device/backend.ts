@@ -26,6 +26,8 @@ export interface DeviceInfo {
   readonly streams: number;
   /** Bytes of one staging chunk. */
   readonly chunkBytes: number;
+  /** Threads between pageable memory and staging chunks. */
+  readonly stagingThreads: number;
   /** Which implementation serves: `native`, or `javascript` where there is no addon. */
   readonly backend: 'native' | 'javascript';
 }

@@ -30,6 +30,8 @@ export interface DeviceOptions {
   readonly streams?: number;
   /** Bytes of one staging chunk, whole pages from 64 KiB to 256 MiB. Default: measured. */
   readonly chunkBytes?: number;
+  /** Threads that copy between pageable memory and staging chunks, at most one per stream. Default: half of the cores. */
+  readonly stagingThreads?: number;
 }
 
 /** Memory locked for the copy engine until `release`; idempotent. */
@@ -37,7 +39,9 @@ export interface HostRegistration extends Disposable {
   release(): void;
 }
 
-const KEYS = ['memoryBytes', 'streams', 'chunkBytes'] as const;
+const KEYS = ['memoryBytes', 'streams', 'chunkBytes', 'stagingThreads'] as const;
+/** The transfer's own default. */
+const STREAMS = 2;
 const MOST_BYTES = 2 ** 50;
 
 export class Device {
@@ -155,17 +159,22 @@ interface ParsedOptions {
   readonly memoryBytes: number;
   readonly streams: number;
   readonly chunkBytes: number;
+  readonly stagingThreads: number;
 }
 
 function parseDeviceOptions(options: unknown): ParsedOptions {
   const given = requireRecord(options, 'options');
   rejectUnknown(given, 'options', KEYS);
-  const { memoryBytes, streams, chunkBytes } = given;
+  const { memoryBytes, streams, chunkBytes, stagingThreads } = given;
   const parsed = {
     memoryBytes: memoryBytes === undefined ? 0 : requireInteger(memoryBytes, 'options.memoryBytes', 1, MOST_BYTES),
     streams: streams === undefined ? 0 : requireInteger(streams, 'options.streams', 1, 16),
     chunkBytes: chunkBytes === undefined ? 0 : requireInteger(chunkBytes, 'options.chunkBytes', 2 ** 16, 2 ** 28),
+    stagingThreads: stagingThreads === undefined ? 0 : requireInteger(stagingThreads, 'options.stagingThreads', 1, 16),
   };
+  if (parsed.stagingThreads > (parsed.streams === 0 ? STREAMS : parsed.streams)) {
+    throw rangeError('options.stagingThreads', 'at most one per stream', stagingThreads);
+  }
   if (parsed.chunkBytes % 4096 !== 0) throw rangeError('options.chunkBytes', 'a multiple of 4096', chunkBytes);
   return parsed;
 }

@@ -119,6 +119,7 @@ export class JavaScriptBackend implements DeviceBackend {
       memoryPools: null,
       streams: 1,
       chunkBytes: PIECE,
+      stagingThreads: 0,
       backend: 'javascript',
     };
   }

@@ -102,7 +102,7 @@ export class NativeBackend implements DeviceBackend {
   /** Throws FS_ERR_CUDA_UNAVAILABLE with the reason, FS_ERR_ARG_RANGE for a device that does not exist. */
   static open(
     addon: NativeDeviceAddon,
-    options: { ordinal: number; memoryBytes: number; streams: number; chunkBytes: number },
+    options: { ordinal: number; memoryBytes: number; streams: number; chunkBytes: number; stagingThreads: number },
   ): NativeBackend {
     const device = callNative(() => addon.deviceOpen(options));
     const info = callNative(() => addon.deviceInfo(device));

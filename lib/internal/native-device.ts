@@ -35,6 +35,8 @@ export interface NativeDeviceOptions {
   readonly streams: number;
   /** Bytes of a staging chunk; 0 for the default. */
   readonly chunkBytes: number;
+  /** Threads between pageable memory and chunks, at most one per stream; 0 for the default. */
+  readonly stagingThreads: number;
 }
 
 export interface NativeDeviceInfo {
@@ -55,6 +57,7 @@ export interface NativeDeviceInfo {
   readonly memoryPools: boolean | null;
   readonly streams: number;
   readonly chunkBytes: number;
+  readonly stagingThreads: number;
 }
 
 export interface NativeDeviceMemory {

@@ -38,6 +38,8 @@ onDevices('Device', ({ id, isHost, backend, open }) => {
     expect(() => Device.open(3 as unknown as 'host')).toThrow(code('ARG_TYPE'));
     expect(() => Device.open('host', { memoryBytes: 0 })).toThrow(code('ARG_RANGE'));
     expect(() => Device.open('host', { memory: 5 } as object)).toThrow(code('OPTION_UNKNOWN'));
+    expect(() => Device.open('host', { streams: 2, stagingThreads: 3 })).toThrow(code('ARG_RANGE'));
+    expect(() => Device.open('host', { chunkBytes: 70_000 })).toThrow(code('ARG_RANGE'));
     if (Device.probe().devices.length === 0) expect(() => Device.open('cuda:0')).toThrow(code('CUDA_UNAVAILABLE'));
   });
 
@@ -82,6 +84,25 @@ onDevices('Device', ({ id, isHost, backend, open }) => {
     expect(() => void buffer.upload(new Uint8Array(2), 999)).toThrow(code('ARG_RANGE'));
     buffer.release();
     device.close();
+  });
+
+  it('copies right with any number of streams and threads', async () => {
+    const source = Uint8Array.from({ length: 700_001 }, (_, i) => (i * 13) & 255);
+    for (const [streams, stagingThreads] of [
+      [1, 1],
+      [3, 2],
+      [4, 4],
+    ] as const) {
+      const device = Device.open('host', { streams, stagingThreads, chunkBytes: 2 ** 16 });
+      const buffer = device.allocate(source.length);
+      await buffer.upload(source);
+      const out = new Uint8Array(source.length);
+      await buffer.download(out);
+      expect(Buffer.compare(out, source)).toBe(0);
+      if (backend === 'native') expect(device.info).toMatchObject({ streams, stagingThreads });
+      buffer.release();
+      device.close();
+    }
   });
 
   it('keeps one default device', () => {
