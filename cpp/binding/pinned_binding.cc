@@ -69,6 +69,13 @@ Napi::Value pinned_release(const Napi::CallbackInfo& info) {
 struct SlabHold {
   std::shared_ptr<const device::PinnedSlab> slab;
 };
+struct EndOfHold {
+  explicit EndOfHold(std::shared_ptr<SlabHold> of) : hold(std::move(of)) {}
+  EndOfHold(const EndOfHold&) = delete;
+  EndOfHold& operator=(const EndOfHold&) = delete;
+  std::shared_ptr<SlabHold> hold;
+  ~EndOfHold() { hold->slab.reset(); }
+};
 
 // pinnedSlab(pool, slab): { buffer, hold }. Throws ADDON_UNAVAILABLE where the runtime forbids external memory: a copy
 // would not be pinned.
@@ -78,22 +85,9 @@ Napi::Value pinned_slab(const Napi::CallbackInfo& info) {
     const auto slab = pool_of(info)->hold_slab(info[1].As<Napi::Number>().Uint32Value());
     if (!slab) throw Error(ErrorCode::ARG_RANGE, "native pool: there is no such slab");
     const auto hold = std::make_shared<SlabHold>(SlabHold{slab});
-    auto owner = std::make_unique<std::shared_ptr<SlabHold>>(hold);
-    napi_value buffer = nullptr;
-    const napi_status status = napi_create_external_arraybuffer(
-        env, slab->data, slab->bytes,
-        [](napi_env, void*, void* hint) {
-          auto* const mine = static_cast<std::shared_ptr<SlabHold>*>(hint);
-          (*mine)->slab.reset();
-          delete mine;
-        },
-        owner.get(), &buffer);
-    if (status != napi_ok) {
-      throw Error(ErrorCode::ADDON_UNAVAILABLE, "this runtime does not let an addon hand out its own memory");
-    }
-    owner.release();  // the finalizer has it now
+    Napi::Value buffer = external_buffer(env, slab->data, slab->bytes, std::make_unique<EndOfHold>(hold));
     Napi::Object result = Napi::Object::New(env);
-    result.Set("buffer", Napi::Value(env, buffer));
+    result.Set("buffer", buffer);
     result.Set("hold", to_external(env, hold));
     return result;
   });

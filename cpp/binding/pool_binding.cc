@@ -21,6 +21,13 @@ namespace {
 struct Held {
   SlabPool::Lease lease;
 };
+struct GiveBack {
+  explicit GiveBack(std::shared_ptr<Held> of) : held(std::move(of)) {}
+  ~GiveBack() { held->lease.release(); }
+  GiveBack(const GiveBack&) = delete;
+  GiveBack& operator=(const GiveBack&) = delete;
+  std::shared_ptr<Held> held;
+};
 using PoolExternal = Napi::External<std::shared_ptr<SlabPool>>;
 using LeaseExternal = Napi::External<std::shared_ptr<Held>>;
 
@@ -54,23 +61,11 @@ Napi::Value pool_lend(const Napi::CallbackInfo& info) {
     auto lease = external_of<PoolExternal>(info).try_lend();
     if (!lease) return env.Null();
     const auto held = std::make_shared<Held>(Held{std::move(*lease)});
-    auto owner = std::make_unique<std::shared_ptr<Held>>(held);
-    napi_value buffer = nullptr;
-    const napi_status status = napi_create_external_arraybuffer(
-        env, held->lease.data(), held->lease.size(),
-        [](napi_env, void*, void* hint) {
-          auto* const mine = static_cast<std::shared_ptr<Held>*>(hint);
-          (*mine)->lease.release();
-          delete mine;
-        },
-        owner.get(), &buffer);
-    if (status != napi_ok) {
-      throw Error(ErrorCode::ADDON_UNAVAILABLE, "this runtime does not let an addon hand out its own memory");
-    }
-    owner.release();  // the finalizer has it now
+    Napi::Value buffer =
+        external_buffer(env, held->lease.data(), held->lease.size(), std::make_unique<GiveBack>(held));
     Napi::Object result = Napi::Object::New(env);
     result.Set("lease", to_external(env, held));
-    result.Set("buffer", Napi::Value(env, buffer));
+    result.Set("buffer", buffer);
     return result;
   });
 }
