@@ -176,7 +176,7 @@ class BatchJoin implements JoinedBatches {
       // Before the consumer takes its time: what is forgotten need not be held while it does.
       for (const [i, stream] of request.streams.entries()) {
         const end = endOf(stream);
-        if (end !== null) await this.#windows[i]!.advance(end);
+        if (end !== null) await this.#windows[i]!.advance(end, batch.numRows);
       }
       outputSchema ??= joined.schema;
       for (const part of joined.batches) {

@@ -18,8 +18,12 @@ import { takeColumn } from '../schema/take.js';
 import type { BatchReader } from './batch-reader.js';
 import { TimeOrder } from './time-order.js';
 
-/** Fewer old rows than this are not worth a clean-up. Tests lower it to see every clean-up. */
-export const windowLimits = { cleanUpRows: 65_536 };
+/**
+ * When old rows are worth a clean-up: not fewer than `leftBatches` times a left batch's rows, because every batch is
+ * joined with all that is held, and a clean-up costs about one such join more; and never more than `cleanUpRows` without.
+ * Tests lower both to see every clean-up.
+ */
+export const windowLimits = { cleanUpRows: 65_536, leftBatches: 16 };
 
 /** The request of one stream over a right table; the window asks for it to select what it keeps. */
 export type RequestOf = (right: Table) => NativeStream;
@@ -101,8 +105,8 @@ export class RightWindow {
     while (!this.#done && (this.#last === null || this.#last <= time)) await this.pull();
   }
 
-  /** Forgets what no left row at or after `low` can match. */
-  async advance(low: bigint | number): Promise<void> {
+  /** Forgets what no left row at or after `low` can match. `leftRows` is the size of the batches that it is joined with. */
+  async advance(low: bigint | number, leftRows: number): Promise<void> {
     let count = 0;
     while (count < this.#batches.length && isOlder(this.#batches[count]!.max, low)) count++;
     if (count === 0) return;
@@ -110,7 +114,8 @@ export class RightWindow {
     const oldRows = old.reduce((sum, batch) => sum + batch.numRows, 0);
     const { direction } = this.#requestOf(new Table(this.#schema, [old[0]!.slice(0, 0)]));
     const looksBack = direction !== NativeDirection.forward;
-    if (looksBack && oldRows < Math.max(windowLimits.cleanUpRows, this.#kept?.numRows ?? 0)) return;
+    const worth = Math.min(windowLimits.cleanUpRows, windowLimits.leftBatches * leftRows);
+    if (looksBack && oldRows < Math.max(worth, this.#kept?.numRows ?? 0)) return;
     if (this.#kept !== null) old.unshift(this.#kept);
     this.#kept = looksBack ? await this.#choose(new Table(this.#schema, old), low) : null;
     this.#batches.splice(0, count);
