@@ -11,6 +11,8 @@ export function onInterrupt(cleanup: () => void): () => void {
       cleanup();
     } finally {
       process.stderr.write('flowstate: interrupted; no output was written\n');
+      // A thread that was about to open its file may have done so since.
+      process.once('exit', cleanup);
       process.exit(signal === 'SIGINT' ? EXIT_INTERRUPTED : 143);
     }
   };

@@ -21,19 +21,19 @@ export function forgetTempFile(path: string): void {
 }
 
 /**
- * Removes every unfinished file of this process, at once and synchronously: for signal handlers. Idempotent; returns
- * the number removed. Writers still running fail afterwards and leave nothing.
+ * Removes every unfinished file of this process, at once and synchronously: for signal handlers. Returns the number
+ * removed. May be called again: a writer on a thread of its own may have made its file anew. Writers still running fail
+ * afterwards and leave nothing.
  */
 export function cleanupTempFiles(): number {
   let removed = 0;
   for (const path of files) {
     try {
-      rmSync(path, { force: true });
+      rmSync(path);
       removed++;
     } catch {
-      // A file that cannot be removed must not keep the others.
+      // Gone already, or not to be removed: it must not keep the others.
     }
   }
-  files.clear();
   return removed;
 }
