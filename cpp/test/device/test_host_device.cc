@@ -11,25 +11,15 @@
 #include <thread>
 #include <vector>
 
+#include "device/conformance.h"
 #include "flowstate/device/device.h"
 #include "flowstate/device/faults.h"
 
 namespace device = flowstate::device;
-using flowstate::Error;
+using device::conformance::code_of;
 using flowstate::ErrorCode;
 
 namespace {
-
-template <typename Function>
-ErrorCode code_of(Function&& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  FAIL("expected an error");
-  return ErrorCode::INTERNAL;
-}
 
 std::vector<std::uint8_t> numbers(std::size_t count) {
   std::vector<std::uint8_t> bytes(count);
