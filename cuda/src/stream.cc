@@ -1,9 +1,10 @@
 #include "stream.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
-#include "flowstate/cuda/affine.h"
+#include "flowstate/cuda/launch.h"
 #include "host_work.h"
 
 namespace flowstate::cuda {
@@ -89,8 +90,55 @@ void CudaStream::affine_f32(float* target, const float* source, std::size_t coun
   if (target == nullptr || source == nullptr || misaligned(target) || misaligned(source)) {
     throw Error(ErrorCode::ARG_RANGE, "affine_f32 expects 4-byte aligned device memory");
   }
-  context_->check(cuda::affine_f32(target, source, count, scale, offset, handle_), "affine_f32_kernel");
+  for_each(count, functors::AffineElement{target, source, {scale, offset}});
+}
+
+void CudaStream::for_each(std::size_t count, const functors::Element& element) {
+  context_->enter();
+  if (count == 0) return;
+  context_->check(cuda::for_each(count, element, handle_), "for_each_kernel");
   ++given_;
+}
+
+void CudaStream::run_tiles(std::size_t count, const functors::Tile& tile) {
+  context_->enter();
+  if (count == 0) return;
+  context_->check(cuda::run_tiles(count, tile, handle_), "tile_kernel");
+  ++given_;
+}
+
+template <typename Work>
+void CudaStream::with_scratch(const char* name, const Work& work) {
+  context_->enter();
+  Scratch scratch;
+  context_->check(work(scratch), name);
+  // Null would be taken for the question how much is needed.
+  const std::size_t bytes = std::max<std::size_t>(scratch.bytes, 1);
+  scratch.memory = device_->allocate_ordered(bytes, *this);
+  const cudaError_t status = work(scratch);
+  device_->free_ordered(scratch.memory, *this);
+  context_->check(status, name);
+  ++given_;
+}
+
+void CudaStream::sort_pairs(const device::SortPairs& sort) {
+  if (sort.count == 0) return;
+  with_scratch("cub::DeviceRadixSort::SortPairs", [&](Scratch& scratch) {
+    if (sort.key_bytes == 4) {
+      return cuda::sort_pairs(scratch, static_cast<const std::int32_t*>(sort.keys_in),
+                              static_cast<std::int32_t*>(sort.keys_out), sort.values_in, sort.values_out,
+                              sort.count, sort.key_bits, handle_);
+    }
+    return cuda::sort_pairs(scratch, static_cast<const std::int64_t*>(sort.keys_in),
+                            static_cast<std::int64_t*>(sort.keys_out), sort.values_in, sort.values_out,
+                            sort.count, handle_);
+  });
+}
+
+void CudaStream::exclusive_sum(std::int64_t* out, const std::int64_t* in, std::size_t count) {
+  if (count == 0) return;
+  with_scratch("cub::DeviceScan::ExclusiveSum",
+               [&](Scratch& scratch) { return cuda::exclusive_sum(scratch, in, out, count, handle_); });
 }
 
 void CudaStream::run_on_host(std::function<void()> work) {

@@ -72,6 +72,10 @@ class CudaStream final : public device::Stream {
   void copy_on_device(void* target, const void* source, std::size_t bytes) override;
   void fill(void* target, std::uint8_t value, std::size_t bytes) override;
   void affine_f32(float* target, const float* source, std::size_t count, float scale, float offset) override;
+  void for_each(std::size_t count, const functors::Element& element) override;
+  void run_tiles(std::size_t count, const functors::Tile& tile) override;
+  void sort_pairs(const device::SortPairs& sort) override;
+  void exclusive_sum(std::int64_t* out, const std::int64_t* in, std::size_t count) override;
   void run_on_host(std::function<void()> work) override;
   void record(device::Event& event) override;
   void wait(device::Event& event) override;
@@ -88,6 +92,9 @@ class CudaStream final : public device::Stream {
  private:
   void copy(void* target, const void* source, std::size_t bytes, cudaMemcpyKind kind);
   CudaEvent& own(device::Event& event) const;
+  // Work that first says how much memory it needs and then gets it, in the order of this stream.
+  template <typename Work>
+  void with_scratch(const char* name, const Work& work);
 
   std::shared_ptr<device::Device> device_;
   std::shared_ptr<Context> context_;

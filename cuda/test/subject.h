@@ -29,6 +29,8 @@ inline device::conformance::Subject cuda_subject(const sim::Config& config = {})
         return sim::arm_work(nth, times, cudaErrorIllegalAddress);
       case device::Call::kLost:
         return sim::arm("", nth, times, cudaErrorIllegalAddress);
+      case device::Call::kKernel:
+        return sim::arm("launch", nth, times, cudaErrorLaunchOutOfResources);
       case device::Call::kRead:
       case device::Call::kReadShort:
         return;  // cuFile's; see test_cuda_file.cc

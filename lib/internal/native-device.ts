@@ -112,6 +112,7 @@ export const NativeFault = {
   read: 6,
   readShort: 7,
   lost: 8,
+  kernel: 9,
 } as const;
 
 export interface NativePinnedOptions {

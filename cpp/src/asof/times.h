@@ -5,12 +5,12 @@
 // Dead rows (null, NaN) carry the time of the row before, so that they never break the order.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "context.h"
+#include "flowstate/functors/clock.h"
 #include "flowstate/memory/buffer.h"
 
 namespace flowstate::asof {
@@ -46,14 +46,8 @@ void settle_order(const Context& context, Times& times);
 // Whether rows [begin, end) ascend, and from the row before them.
 bool ascends_from(const std::int64_t* t, std::int64_t begin, std::int64_t end) noexcept;
 
-inline std::int64_t ordered_bits(double value) noexcept {
-  const auto bits = std::bit_cast<std::int64_t>(value + 0.0);
-  return bits ^ ((bits >> 63) & INT64_MAX);
-}
-
-inline double from_ordered_bits(std::int64_t ordered) noexcept {
-  return std::bit_cast<double>(ordered ^ ((ordered >> 63) & INT64_MAX));
-}
+using functors::from_ordered_bits;
+using functors::ordered_bits;
 
 double half_to_double(std::uint16_t half) noexcept;
 

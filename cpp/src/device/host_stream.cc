@@ -3,9 +3,11 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <numeric>
 #include <string>
 #include <utility>
 
+#include "device/sort_pairs.h"
 #include "device/streaming_copy.h"
 #include "flowstate/functors/affine.h"
 
@@ -155,6 +157,38 @@ void HostStream::affine_f32(float* target, const float* source, std::size_t coun
     const functors::Affine affine{scale, offset};
     for (std::size_t i = 0; i < count; ++i) target[i] = affine(source[i]);
   });
+}
+
+void HostStream::launch(std::function<void()> kernel) {
+  state_->throw_if_lost();
+  if (state_->strikes(Call::kKernel)) throw Error(ErrorCode::CUDA, "the device refused the kernel");
+  enqueue(std::move(kernel));
+}
+
+void HostStream::for_each(std::size_t count, const functors::Element& element) {
+  if (count == 0) return;
+  launch([=] {
+    std::visit(
+        [count](const auto& body) {
+          for (std::size_t i = 0; i < count; ++i) body(i);
+        },
+        element);
+  });
+}
+
+void HostStream::run_tiles(std::size_t count, const functors::Tile& tile) {
+  if (count == 0) return;
+  launch([=] { std::visit([count](const auto& body) { functors::run_tiles_here(body, count); }, tile); });
+}
+
+void HostStream::sort_pairs(const SortPairs& sort) {
+  if (sort.count == 0) return;
+  launch([=] { sort_pairs_here(sort); });
+}
+
+void HostStream::exclusive_sum(std::int64_t* out, const std::int64_t* in, std::size_t count) {
+  if (count == 0) return;
+  launch([=] { std::exclusive_scan(in, in + count, out, std::int64_t{0}); });
 }
 
 void HostStream::run_on_host(std::function<void()> work) {

@@ -58,6 +58,10 @@ class HostStream final : public Stream {
   void copy_on_device(void* target, const void* source, std::size_t bytes) override;
   void fill(void* target, std::uint8_t value, std::size_t bytes) override;
   void affine_f32(float* target, const float* source, std::size_t count, float scale, float offset) override;
+  void for_each(std::size_t count, const functors::Element& element) override;
+  void run_tiles(std::size_t count, const functors::Tile& tile) override;
+  void sort_pairs(const SortPairs& sort) override;
+  void exclusive_sum(std::int64_t* out, const std::int64_t* in, std::size_t count) override;
   void run_on_host(std::function<void()> work) override;
   void record(Event& event) override;
   void wait(Event& event) override;
@@ -83,6 +87,7 @@ class HostStream final : public Stream {
   void run();
   enum class Way : std::uint8_t { kToDevice, kElsewhere };
   void copy(void* target, const void* source, std::size_t bytes, Way way);
+  void launch(std::function<void()> kernel);
 
   std::shared_ptr<HostState> state_;
   std::mutex mutex_;

@@ -46,6 +46,15 @@ cudaError_t enter(const char* call) {
   return planned;
 }
 
+}  // namespace
+
+cudaError_t sim::begin_launch() {
+  const cudaError_t refused = enter("launch");
+  return refused == cudaSuccess ? refused : fail(refused);
+}
+
+namespace {
+
 #define SIM_ENTER() \
   if (const cudaError_t refused = enter(__func__); refused != cudaSuccess) return fail(refused)
 

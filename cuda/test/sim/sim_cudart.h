@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 namespace sim {
 
@@ -51,6 +52,8 @@ std::uint64_t calls();
 // For sim_cufile.cc and sim_kernels.cc.
 bool is_device_memory(const void* data, std::size_t bytes);
 void lose(cudaError_t status);
-void enqueue(cudaStream_t stream, void (*work)(void*), void* argument);
+// Counts a launch, "launch" in arm(); what it is to answer.
+cudaError_t begin_launch();
+void enqueue(cudaStream_t stream, std::function<void()> work);
 
 }  // namespace sim

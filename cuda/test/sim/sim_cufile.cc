@@ -181,22 +181,8 @@ Status cuFileReadAsync(void* handle, void* base, std::size_t* size, off_t* file_
                        ssize_t* done, cudaStream_t stream) {
   const Status status = status_of("cuFileReadAsync");
   if (status.err != 0) return status;
-  struct Call {
-    void* handle;
-    void* base;
-    std::size_t* size;
-    off_t* file_offset;
-    off_t* base_offset;
-    ssize_t* done;
-  };
-  sim::enqueue(
-      stream,
-      [](void* argument) {
-        const std::unique_ptr<Call> call(static_cast<Call*>(argument));
-        *call->done = read_now("ReadAsync runs", call->handle, call->base, *call->size, *call->file_offset,
-                               *call->base_offset);
-      },
-      new Call{handle, base, size, file_offset, base_offset, done});
+  sim::enqueue(stream,
+               [=] { *done = read_now("ReadAsync runs", handle, base, *size, *file_offset, *base_offset); });
   return {0, 0};
 }
 

@@ -158,8 +158,8 @@ void lose(cudaError_t status) {
   if (state().sticky == cudaSuccess) state().sticky = status;
 }
 
-void enqueue(cudaStream_t stream, void (*work)(void*), void* argument) {
-  reinterpret_cast<Stream*>(stream)->push([=] { work(argument); });
+void enqueue(cudaStream_t stream, std::function<void()> work) {
+  reinterpret_cast<Stream*>(stream)->push(std::move(work));
 }
 
 }  // namespace sim

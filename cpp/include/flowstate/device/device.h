@@ -22,6 +22,8 @@
 
 #include "flowstate/device/probe.h"
 #include "flowstate/error.h"
+#include "flowstate/functors/elements.h"
+#include "flowstate/functors/tiles.h"
 
 namespace flowstate::device {
 
@@ -47,6 +49,17 @@ struct PinnedBlock {
 };
 
 enum class HostMemoryKind : std::uint8_t { kPageable, kPinned, kRegistered };
+
+// Keys with the 32-bit value that goes along, from one pair of arrays into another; the four do not overlap.
+struct SortPairs {
+  const void* keys_in = nullptr;  // int32 from 0, or int64, by key_bytes
+  void* keys_out = nullptr;
+  const std::uint32_t* values_in = nullptr;
+  std::uint32_t* values_out = nullptr;
+  std::size_t count = 0;
+  int key_bytes = 4;
+  int key_bits = 31;  // key_bytes 4: no key has a bit from this one on; fewer are faster
+};
 
 class Stream;
 
@@ -78,6 +91,17 @@ class Stream {
   // 4-byte aligned device memory.
   virtual void affine_f32(float* target, const float* source, std::size_t count, float scale,
                           float offset) = 0;
+
+  // Kernels. Their pointers are device memory, each aligned to what it points at; they are not checked. Sizes of 0 are
+  // no work.
+  // element(i) for every i in [0, count) (functors/elements.h).
+  virtual void for_each(std::size_t count, const functors::Element& element) = 0;
+  // The tile body for every tile in [0, count) (functors/tiles.h).
+  virtual void run_tiles(std::size_t count, const functors::Tile& tile) = 0;
+  // A stable sort by key. Throws OUT_OF_MEMORY where there is no room to work in.
+  virtual void sort_pairs(const SortPairs& sort) = 0;
+  // out[i] = in[0] + ... + in[i - 1].
+  virtual void exclusive_sum(std::int64_t* out, const std::int64_t* in, std::size_t count) = 0;
 
   // Runs `work` on a thread of the device when everything before it is done. `work` must not throw, call this
   // interface, or wait for other work of the device.

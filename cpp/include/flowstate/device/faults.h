@@ -20,8 +20,9 @@ enum class Call : std::uint8_t {
   kRead,       // a direct read fails with IO
   kReadShort,  // a direct read brings half of what was asked for
   kLost,       // the device is lost at this call (any call counts)
+  kKernel,     // for_each(), run_tiles(), sort_pairs() or exclusive_sum() is refused
 };
-inline constexpr std::size_t kCalls = static_cast<std::size_t>(Call::kLost) + 1;
+inline constexpr std::size_t kCalls = static_cast<std::size_t>(Call::kKernel) + 1;
 
 class FaultPlan {
  public:
