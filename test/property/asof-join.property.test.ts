@@ -24,6 +24,8 @@ import { runs } from '../helpers/property';
 if (addon === null) console.warn(`native executor not tested: ${reason}`);
 const backends = addon === null ? (['javascript'] as const) : (['javascript', 'native', 'device'] as const);
 
+const hostDevice = device();
+
 const INT64_MAX = 2n ** 63n - 1n;
 
 /** Age cells by the rules, or null where one does not fit int64. */
@@ -102,7 +104,7 @@ describe.each(backends)('%s', (backend) => {
           const actual = attempt(() => native!.runSync(varied));
           expect({ plan, threads, result: resultText(request, actual) }).toEqual({ plan, threads, result: expected });
         }
-        const onDevice = attempt(() => device!.runSync(request));
+        const onDevice = attempt(() => hostDevice!.runSync(request));
         expect({ device: resultText(request, onDevice) }).toEqual({ device: expected });
       }),
       runs(250),

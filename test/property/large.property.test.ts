@@ -13,6 +13,8 @@ import { attempt, device, javascript, native, resultText, variant, VARIANTS } fr
 import { oracle, type OracleSide } from '../helpers/oracle';
 import { runs } from '../helpers/property';
 
+const hostDevice = device();
+
 /** Numbers in [0, 1) from a 32-bit seed (mulberry32). */
 function random(seed: number): () => number {
   let state = seed | 0;
@@ -110,7 +112,7 @@ function tableOf(shape: Shape, side: ReturnType<typeof sideOf>): Table {
           const actual = attempt(() => native!.runSync(variant(request, plan, threads)));
           expect({ plan, threads, result: resultText(request, actual) }).toEqual({ plan, threads, result: expected });
         }
-        const onDevice = attempt(() => device!.runSync(request));
+        const onDevice = attempt(() => hostDevice!.runSync(request));
         expect({ device: resultText(request, onDevice) }).toEqual({ device: expected });
         const nullsEqual = choice.nullKeys === 'equal';
         const keyText = (key: number | null) =>
