@@ -104,6 +104,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_stream(env, exports);
   register_io(env, exports);
   register_device(env, exports);
+  register_matrix(env, exports);
   register_pinned(env, exports);
   register_reader(env, exports);
   register_book_sim(env, exports);

@@ -29,6 +29,7 @@ AddonData& data_of(Napi::Env env);
 void register_join(Napi::Env env, Napi::Object exports);
 void register_stream(Napi::Env env, Napi::Object exports);
 void register_device(Napi::Env env, Napi::Object exports);
+void register_matrix(Napi::Env env, Napi::Object exports);
 void register_pinned(Napi::Env env, Napi::Object exports);
 void register_reader(Napi::Env env, Napi::Object exports);
 void register_io(Napi::Env env, Napi::Object exports);

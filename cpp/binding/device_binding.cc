@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "binding/addon_data.h"
+#include "binding/device_arguments.h"
 #include "binding/device_properties.h"
 #include "binding/device_session.h"
 #include "binding/external.h"
@@ -18,28 +19,6 @@ namespace flowstate::binding {
 namespace {
 
 using device::Event;
-
-std::shared_ptr<DeviceSession> session_of(const Napi::Value& value) {
-  std::shared_ptr<DeviceSession> session = shared_of<DeviceSession>(value, "a device");
-  session->require_open();
-  return session;
-}
-
-std::shared_ptr<DeviceMemory> memory_of(const Napi::Value& value) {
-  std::shared_ptr<DeviceMemory> memory = shared_of<DeviceMemory>(value, "device memory");
-  memory->require_live();
-  return memory;
-}
-
-// An argument that is a whole number from 0.
-std::size_t size_of(const Napi::Value& value, const char* what) {
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
-  if (!(number >= 0 && number <= 9007199254740991.0)) {
-    throw Error(ErrorCode::ARG_RANGE,
-                std::string("native device: ") + what + " must be a whole number from 0");
-  }
-  return static_cast<std::size_t>(number);
-}
 
 // deviceOpen({ ordinal, memoryBytes, streams, chunkBytes, stagingThreads }): device
 Napi::Value device_open(const Napi::CallbackInfo& info) {

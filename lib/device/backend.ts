@@ -65,6 +65,63 @@ export interface Memory {
   release(): void;
   /** this[i] = source[i] × scale + offset in float32, queued. Offsets in bytes. */
   affine(to: number, source: Memory, from: number, count: number, scale: number, offset: number): void;
+  /**
+   * This = the matrix, queued. `firstNull` (8 bytes), where given, becomes the least row × columns + column of a null as
+   * uint64, or all ones.
+   */
+  matrix(request: MatrixRequest, firstNull: Memory | null): void;
+}
+
+/** Values of a column of a feature matrix; by their place, the numbers of `FeatureType` in `functors/feature.h`. */
+export const FEATURE_TYPES = [
+  'int8',
+  'uint8',
+  'int16',
+  'uint16',
+  'int32',
+  'uint32',
+  'int64',
+  'uint64',
+  'float16',
+  'float32',
+  'float64',
+  'bool',
+] as const;
+export type FeatureType = (typeof FEATURE_TYPES)[number];
+
+/** Likewise of `MatrixType` and `MatrixLayout` in `device/feature_matrix.h`. */
+export const MATRIX_DTYPES = ['float32', 'float16', 'bfloat16', 'float64'] as const;
+export type MatrixDType = (typeof MATRIX_DTYPES)[number];
+export const MATRIX_LAYOUTS = ['row', 'column'] as const;
+export type MatrixLayout = (typeof MATRIX_LAYOUTS)[number];
+
+/** One column of a feature matrix. Offsets in bytes. */
+export interface MatrixColumn {
+  readonly memory: Memory;
+  readonly type: FeatureType;
+  /** Rows of the column. */
+  readonly length: number;
+  readonly values: number;
+  /** Null: no row is null. */
+  readonly validity: number | null;
+  /** int32: the column's row by row of the matrix, outside [0, length) for null; null: the same row. */
+  readonly indexMemory: Memory | null;
+  readonly index: number | null;
+  /** 1 where the row has a value, else 0. */
+  readonly isMask: boolean;
+  readonly mean: number;
+  /** In place of `mean`: subtracted exactly. */
+  readonly wholeMean: bigint | null;
+  readonly scale: number;
+  /** What null becomes, as it is. */
+  readonly fill: number;
+}
+
+export interface MatrixRequest {
+  readonly rows: number;
+  readonly dtype: MatrixDType;
+  readonly layout: MatrixLayout;
+  readonly columns: readonly MatrixColumn[];
 }
 
 /** `host.byteLength` bytes between `host` and `memory` from `offset`. */

@@ -15,6 +15,8 @@ export {
   type ReadArrowOptions,
   type ReadBinaryOptions,
 } from './direct-reader.js';
+export { featureMatrix, type FeatureMatrix } from './feature-matrix.js';
+export { type FeatureColumn, type FeatureMatrixOptions, type FeatureSlot } from './matrix-options.js';
 export { type DType, DTYPES, type HostArray } from './dtype.js';
 export { PinnedBufferPool, type PinnedBufferPoolOptions, PinnedLease, type PinnedPoolStats } from './pinned-pool.js';
 export { toDevice, type ToDeviceOptions } from './to-device.js';

@@ -16,20 +16,23 @@ import type {
   DeviceMemoryInfo,
   FileRange,
   HostCopy,
+  MatrixRequest,
   Memory,
   PinnedSource,
   PinnedSourceOptions,
   RangeReader,
 } from './backend.js';
 import { fusedMultiplyAdd } from './fused.js';
+import { PlainMatrix } from './plain-matrix.js';
 import { PlainPinned } from './plain-pinned.js';
 import { throwIfAborted } from './native-backend.js';
+import { IS_LITTLE_ENDIAN } from './small-float.js';
 
 const PIECE = 4 << 20;
 
 class PlainMemory implements Memory {
   /** Null after release. */
-  bytes: Uint8Array | null;
+  bytes: Uint8Array<ArrayBuffer> | null;
 
   constructor(
     private readonly account: Account,
@@ -38,7 +41,7 @@ class PlainMemory implements Memory {
     this.bytes = account.take(byteLength);
   }
 
-  get(): Uint8Array {
+  get(): Uint8Array<ArrayBuffer> {
     return this.bytes ?? fail('FS_ERR_CLOSED', 'the device memory was released');
   }
   address(): bigint {
@@ -62,13 +65,19 @@ class PlainMemory implements Memory {
     const values = floats(bytesOf(source), from, count);
     for (let i = 0; i < count; i++) target[i] = fusedMultiplyAdd(values[i] ?? 0, scale, offset);
   }
+  matrix(request: MatrixRequest, firstNull: Memory | null): void {
+    const first = new PlainMatrix(this.get(), request, bytesOf).write();
+    if (firstNull === null) return;
+    const cell = bytesOf(firstNull);
+    new DataView(cell.buffer, cell.byteOffset).setBigUint64(0, first ?? 2n ** 64n - 1n, IS_LITTLE_ENDIAN);
+  }
 }
 
 function floats(bytes: Uint8Array, at: number, count: number): Float32Array {
   return new Float32Array(bytes.buffer, bytes.byteOffset + at, count);
 }
 
-function bytesOf(memory: Memory): Uint8Array {
+function bytesOf(memory: Memory): Uint8Array<ArrayBuffer> {
   if (!(memory instanceof PlainMemory)) throw typeError('memory', 'memory of this device', memory);
   return memory.get();
 }
@@ -78,9 +87,9 @@ class Account {
   allocations = 0;
   constructor(readonly total: number) {}
 
-  take(bytes: number): Uint8Array {
+  take(bytes: number): Uint8Array<ArrayBuffer> {
     if (bytes > this.total - this.used) throw outOfMemory(bytes);
-    let memory: Uint8Array;
+    let memory: Uint8Array<ArrayBuffer>;
     try {
       memory = new Uint8Array(new ArrayBuffer(bytes));
     } catch (cause) {

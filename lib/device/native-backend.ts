@@ -14,20 +14,24 @@ import type {
   NativeTransferStats,
 } from '../internal/native-device.js';
 import { typeError } from '../internal/validate.js';
-import type {
-  Copied,
-  DeviceBackend,
-  DeviceInfo,
-  DeviceMemoryInfo,
-  FileRange,
-  HostCopy,
-  Memory,
-  PinnedPiece,
-  PinnedSource,
-  PinnedSourceOptions,
-  PinnedStats,
-  RangeReader,
-  ReaderOptions,
+import {
+  type Copied,
+  type DeviceBackend,
+  type DeviceInfo,
+  type DeviceMemoryInfo,
+  FEATURE_TYPES,
+  type FileRange,
+  type HostCopy,
+  MATRIX_DTYPES,
+  MATRIX_LAYOUTS,
+  type MatrixRequest,
+  type Memory,
+  type PinnedPiece,
+  type PinnedSource,
+  type PinnedSourceOptions,
+  type PinnedStats,
+  type RangeReader,
+  type ReaderOptions,
 } from './backend.js';
 import { SlabViews } from './slab-views.js';
 
@@ -84,6 +88,20 @@ class NativeDeviceBlock implements Memory {
   }
   affine(to: number, source: Memory, from: number, count: number, scale: number, offset: number): void {
     callNative(() => this.addon.memoryAffine(this.handle, to, handleOf(source), from, count, scale, offset));
+  }
+  matrix({ rows, dtype, layout, columns }: MatrixRequest, firstNull: Memory | null): void {
+    const request = {
+      rows,
+      type: MATRIX_DTYPES.indexOf(dtype),
+      layout: MATRIX_LAYOUTS.indexOf(layout),
+      columns: columns.map((column) => ({
+        ...column,
+        type: FEATURE_TYPES.indexOf(column.type),
+        memory: handleOf(column.memory),
+        indexMemory: column.indexMemory === null ? null : handleOf(column.indexMemory),
+      })),
+    };
+    callNative(() => this.addon.memoryMatrix(this.handle, request, firstNull === null ? null : handleOf(firstNull)));
   }
 }
 

@@ -115,6 +115,31 @@ export const NativeFault = {
   kernel: 9,
 } as const;
 
+/** One column of a feature matrix; offsets in bytes. */
+export interface NativeMatrixColumn {
+  readonly memory: NativeMemory;
+  /** The number of a `FeatureType`. */
+  readonly type: number;
+  readonly length: number;
+  readonly values: number;
+  readonly validity: number | null;
+  readonly indexMemory: NativeMemory | null;
+  readonly index: number | null;
+  readonly isMask: boolean;
+  readonly mean: number;
+  readonly wholeMean: bigint | null;
+  readonly scale: number;
+  readonly fill: number;
+}
+
+export interface NativeMatrixRequest {
+  readonly rows: number;
+  /** Numbers of a `MatrixType` and a `MatrixLayout`. */
+  readonly type: number;
+  readonly layout: number;
+  readonly columns: readonly NativeMatrixColumn[];
+}
+
 export interface NativePinnedOptions {
   readonly slabBytes: number;
   readonly capBytes: number;
@@ -214,6 +239,8 @@ export interface NativeDeviceAddon {
     scale: number,
     offset: number,
   ): void;
+  /** target = the matrix, queued; `firstNull` as in `Memory.matrix`. */
+  memoryMatrix(target: NativeMemory, request: NativeMatrixRequest, firstNull: NativeMemory | null): void;
   pinnedOpen(device: NativeDevice, options: NativePinnedOptions): NativePinnedPool;
   /** Null where it does not fit under the cap. */
   pinnedTryLend(pool: NativePinnedPool, bytes: number): NativePinned | null;

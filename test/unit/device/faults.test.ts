@@ -3,7 +3,7 @@ import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { Device, GpuDirectReader, PinnedBufferPool, toDevice } from '../../../lib/index.js';
+import { Device, featureMatrix, GpuDirectReader, PinnedBufferPool, toDevice } from '../../../lib/index.js';
 import { NativeFault } from '../../../lib/internal/native-device.js';
 import { loadAddon } from '../../../lib/internal/native.js';
 import { cellsOf, table } from '../../helpers/columns.js';
@@ -48,6 +48,14 @@ const EXPECTED: Readonly<Record<keyof typeof NativeFault, readonly string[]>> = 
     using prices = there.column('p').tensor();
     using scaled = prices.affine(2, 1);
     await scaled.ready();
+    // Wide enough for two launches.
+    const columns = Array.from({ length: 20 }, (_, i) => ({ column: 'p', name: `p${i}`, scale: i }));
+    const { matrix } = await featureMatrix(there, { columns, nulls: 'mask' });
+    using features = matrix;
+    expect((await features.toHost()).subarray(40 * 8 + 36, 40 * 8 + 40)).toEqual(Float32Array.of(36, 1, 38, 1));
+    const refused: unknown = await featureMatrix(there, { columns, nulls: 'error' }).catch((error: unknown) => error);
+    if ((refused as { code?: string }).code !== 'FS_ERR_SCHEMA') throw refused;
+    expect(refused).toMatchObject({ details: { row: 3, column: 'p' } });
     expect(cellsOf(await there.toHost(), 's')).toEqual(cellsOf(source, 's'));
     using lease = await pool.lease(5000);
     lease.bytes.set(content.subarray(0, 5000));
@@ -92,7 +100,7 @@ const EXPECTED: Readonly<Record<keyof typeof NativeFault, readonly string[]>> = 
       }
       if (kind === 'lost') {
         // It may have been lost while things were given back, which fails nothing.
-        const outcome = attempt(() => device.allocate(1).release());
+        const outcome = attempt(() => device.memoryInfo());
         expect([null, 'FS_ERR_DEVICE_LOST']).toContain(outcome);
         if (failed) expect(outcome).toBe('FS_ERR_DEVICE_LOST');
         failed = outcome !== null;

@@ -13,10 +13,14 @@
 #include <vector>
 
 #include "flowstate/functors/asof_tiles.h"
+#include "flowstate/functors/feature_tiles.h"
 
 namespace flowstate::functors {
 
-using Tile = std::variant<AsofMergeTile, AsofProbeTile>;
+using Tile =
+    std::variant<AsofMergeTile, AsofProbeTile, FeatureRowTile<AsFloat16>, FeatureRowTile<AsBfloat16>,
+                 FeatureRowTile<AsFloat32>, FeatureRowTile<AsFloat64>, FeatureColumnTile<AsFloat16>,
+                 FeatureColumnTile<AsBfloat16>, FeatureColumnTile<AsFloat32>, FeatureColumnTile<AsFloat64>>;
 
 template <typename Body, int... kPhases>
 void run_tile_phases(const Body& body, std::size_t tile, typename Body::Shared& shared,
