@@ -124,6 +124,14 @@ std::size_t JoinIndex::bytes() const noexcept {
   return bytes;
 }
 
+void JoinIndex::settle() noexcept {
+  rows_.t_owned.settle();
+  rows_.code_owned.settle();
+  rows_.row_owned.settle();
+  starts_.settle();
+  for (auto& level : seen_) level.settle();
+}
+
 namespace {
 
 // A merge reads all of the right side, and the left must be grouped for it, which costs what some dozen searches do.
