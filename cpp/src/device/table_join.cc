@@ -154,7 +154,7 @@ TableStreamResult take_stream(JoinWork& work, const TableStream& stream, const S
   const MatchCounts& counts = side.matched.counts;
   result.stats = {side.left.rows, counts.matched, side.left.rows - counts.matched - counts.too_far,
                   counts.too_far, side.index->times().rows};
-  result.index = side.index;
+  result.index = side.made;
   result.plan = side.matched.plan;
   return result;
 }

@@ -88,7 +88,7 @@ struct TableStreamResult {
   std::optional<TakenColumn> age;
   std::optional<TakenColumn> matched;
   asof::StreamStats stats;
-  std::shared_ptr<const TableIndex> index;
+  std::shared_ptr<const TableIndex> index;  // where the join made it
   MatchPlan plan = MatchPlan::kMerge;
 };
 
