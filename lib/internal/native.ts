@@ -9,6 +9,7 @@ import addonLoader from '#addon';
 
 import type { NativeStreamEngineClass } from './native-stream.js';
 import type { NativeDevice, NativeDeviceAddon } from './native-device.js';
+import type { NativeTableAddon } from './native-tables.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type {
   NativeBook,
@@ -319,7 +320,7 @@ export interface NativeCopy {
   readonly [cursorBrand]: 'copy';
 }
 
-export interface NativeAddon extends NativeDeviceAddon {
+export interface NativeAddon extends NativeDeviceAddon, NativeTableAddon {
   readonly StreamEngine: NativeStreamEngineClass;
   copyOpen(request: NativeCopyRequest): NativeCopy;
   /** The batch's buffers must not change until the job is finished or closed. */

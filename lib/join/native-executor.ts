@@ -5,8 +5,8 @@ import type { NativeDevice } from '../internal/native-device.js';
 import type { Executor } from './executor.js';
 import { throwIfAborted } from './parse-options.js';
 
-/** The core numbers the sides, 0 and 1; callers read names. */
-function joinError(thrown: unknown): unknown {
+/** What native code threw. The core numbers the sides, 0 and 1; callers read names. */
+export function joinError(thrown: unknown): unknown {
   if (!isNativeErrorRecord(thrown) || !('side' in thrown.details)) return fromNative(thrown);
   const side = Number(thrown.details.side) === 0 ? 'left' : 'right';
   return fromNative({ ...thrown, details: { ...thrown.details, side } });

@@ -124,6 +124,14 @@ std::size_t JoinIndex::bytes() const noexcept {
   return bytes;
 }
 
+void JoinIndex::settle() noexcept {
+  rows_.t_owned.settle();
+  rows_.code_owned.settle();
+  rows_.row_owned.settle();
+  starts_.settle();
+  for (auto& level : seen_) level.settle();
+}
+
 namespace {
 
 void demand_same_keys(const std::int32_t* left_code, std::uint32_t left_count,

@@ -55,6 +55,8 @@ class JoinIndex {
 
   const functors::AsofRight& view() const noexcept { return view_; }
   std::size_t bytes() const noexcept;
+  // Its memory may be freed at once from now on: the stream's work is done.
+  void settle() noexcept;
 
  private:
   GroupedRows rows_;
