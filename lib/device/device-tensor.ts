@@ -89,7 +89,8 @@ export class DeviceTensor {
     }
   }
 
-  private get buffer(): DeviceBuffer {
+  /** @internal The block it lies in; throws FS_ERR_CLOSED after release. */
+  get buffer(): DeviceBuffer {
     return this.held ?? fail('FS_ERR_CLOSED', 'the tensor was released');
   }
   get device(): Device {
