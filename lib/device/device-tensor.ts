@@ -89,12 +89,9 @@ export class DeviceTensor {
     }
   }
 
-  private get buffer(): DeviceBuffer {
+  /** @internal The block it lies in; throws FS_ERR_CLOSED after release. */
+  get buffer(): DeviceBuffer {
     return this.held ?? fail('FS_ERR_CLOSED', 'the tensor was released');
-  }
-  /** @internal The block that it lies in, for who shares it. */
-  get storage(): DeviceBuffer {
-    return this.buffer;
   }
   get device(): Device {
     return this.buffer.device;

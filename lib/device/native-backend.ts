@@ -2,7 +2,7 @@
 import { markAsUntransferable } from 'node:worker_threads';
 
 import { createError, fromNative } from '../errors/from-native.js';
-import type { NativeAddon, NativeTask } from '../internal/native.js';
+import type { NativeTask } from '../internal/native.js';
 import type {
   NativeDevice,
   NativeDeviceAddon,
@@ -65,7 +65,7 @@ export function throwIfAborted(signal: AbortSignal | null): void {
 
 class NativeDeviceBlock implements Memory {
   constructor(
-    readonly addon: NativeAddon,
+    private readonly addon: NativeDeviceAddon,
     readonly handle: NativeMemory,
     readonly byteLength: number,
   ) {}
@@ -87,32 +87,22 @@ class NativeDeviceBlock implements Memory {
   }
 }
 
-/** Memory of the addon's, for who passes it on to the addon. */
-export interface NativeBlock {
-  readonly addon: NativeAddon;
-  readonly handle: NativeMemory;
-}
-
-/** Null for memory of the JavaScript device. */
-export function nativeBlockOf(memory: Memory): NativeBlock | null {
-  return memory instanceof NativeDeviceBlock ? memory : null;
-}
-
-function handleOf(memory: Memory): NativeMemory {
+/** Throws FS_ERR_ARG_TYPE for memory of the JavaScript backend. */
+export function handleOf(memory: Memory): NativeMemory {
   if (!(memory instanceof NativeDeviceBlock)) throw typeError('memory', 'memory of a native device', memory);
   return memory.handle;
 }
 
 export class NativeBackend implements DeviceBackend {
   private constructor(
-    private readonly addon: NativeAddon,
-    private readonly device: NativeDevice,
+    private readonly addon: NativeDeviceAddon,
+    readonly device: NativeDevice,
     readonly info: DeviceInfo,
   ) {}
 
   /** Throws FS_ERR_CUDA_UNAVAILABLE with the reason, FS_ERR_ARG_RANGE for a device that does not exist. */
   static open(
-    addon: NativeAddon,
+    addon: NativeDeviceAddon,
     options: { ordinal: number; memoryBytes: number; streams: number; chunkBytes: number; stagingThreads: number },
   ): NativeBackend {
     const device = callNative(() => addon.deviceOpen(options));

@@ -59,7 +59,7 @@ onTensorFlow('toTfjs', () => {
     using _same = source.affine(10, 1, true);
     await source.ready();
     expect([...shared.dataSync()]).toEqual([11, 21, 31]);
-    await source.storage.upload(Float32Array.of(7, 8));
+    await source.buffer.upload(Float32Array.of(7, 8));
     expect([...shared.dataSync()]).toEqual([7, 8, 31]);
     shared.dispose();
   });
@@ -199,7 +199,7 @@ onTensorFlow('toTfjs', () => {
 
   it('refuses memory that a copy is being written into', async () => {
     const source = await make(new Float32Array(1 << 20));
-    const writing = source.storage.upload(new Float32Array(1 << 20).fill(1));
+    const writing = source.buffer.upload(new Float32Array(1 << 20).fill(1));
     await expect(toTfjs(source, { tf })).rejects.toThrow(code('BUSY'));
     await writing;
     (await toTfjs(source, { tf })).dispose();

@@ -4,7 +4,7 @@
  * stays lent until TensorFlow has deallocated that tensor. Plain tfjs keeps its values in arrays of its own.
  */
 import type { DeviceTensor } from '../../device/device-tensor.js';
-import { callNative, type NativeBlock, nativeBlockOf } from '../../device/native-backend.js';
+import { callNative, handleOf } from '../../device/native-backend.js';
 import { createError } from '../../errors/from-native.js';
 import { requireTensor } from '../../device/device-tensor.js';
 import type { NativeTfStats } from '../../internal/native-tfjs.js';
@@ -56,7 +56,7 @@ export async function toTfjs<M extends Tfjs = Tfjs>(
   const request = parseToTfjs(options);
   const dtype = requireTfjsShape(tensor.dtype, tensor.shape);
   // A released tensor is refused before anything is loaded for it.
-  void tensor.storage;
+  void tensor.buffer;
   const tf = request.tf ?? (await loadTfjs());
   requireWorkingNode(tf);
   await tf.ready();
@@ -76,7 +76,7 @@ export async function toTfjs<M extends Tfjs = Tfjs>(
   }
   // Work may have been queued in the turns that the waiting took.
   while (!tensor.isReady) await tensor.ready();
-  return share(tf, backend!, nativeBlockOf(tensor.storage.memory)!, tensor, dtype) as ReturnType<M['tensor']>;
+  return share(tf, backend!, tensor, dtype) as ReturnType<M['tensor']>;
 }
 
 /** Tensors that TensorFlow holds of this process, all threads; null without the addon. For finding what was not disposed. */
@@ -108,8 +108,10 @@ async function copyOf(tf: Tfjs, tensor: DeviceTensor, dtype: TfjsDType, reason: 
   return copy;
 }
 
-function share(tf: Tfjs, backend: NodeBackend, block: NativeBlock, tensor: DeviceTensor, dtype: TfjsDType): TfjsTensor {
-  const { addon, handle: memory } = block;
+function share(tf: Tfjs, backend: NodeBackend, tensor: DeviceTensor, dtype: TfjsDType): TfjsTensor {
+  // A native device's own.
+  const addon = loadAddon().addon!;
+  const memory = handleOf(tensor.buffer.memory);
   const { hostOp, gpuOp } = callNative(() => addon.tfAttach());
   const type = TF_TYPES[dtype];
   const { slot, generation } = callNative(() =>
