@@ -42,11 +42,11 @@ export function tfjsRoute(tensor: object): TfjsRoute | null {
  * `tf.Tensor`, in any order. What is written into one (`affine(…, true)`, an upload) shows in the other, also in tensors
  * that TensorFlow made of it without a copy. With plain tfjs the values are copied; `tfjsRoute` tells which it was.
  *
- * Throws FS_ERR_ARG_TYPE (not a DeviceTensor; a dtype that tfjs does not have: cast first), FS_ERR_ARG_RANGE (more than 6
- * axes; and where TensorFlow would copy: memory at no multiple of 64 bytes, on a GPU 256, or of another device than it
- * computes on, a SavedModel on a GPU), FS_ERR_ADDON_UNAVAILABLE (sharing needs the addon's devices), FS_ERR_CLOSED,
- * FS_ERR_BUSY (a copy into the tensor is under way), FS_ERR_DEPENDENCY_MISSING (no TensorFlow.js, one that does not run
- * here, or with `copy: 'refuse'` one that cannot share), and what the tensor's queued work failed with.
+ * Throws FS_ERR_WOULD_COPY with the reason (memory at no multiple of 64 bytes, on a GPU 256, or of another device than
+ * TensorFlow computes on; a SavedModel on a GPU; the JavaScript device; plain tfjs with `copy: 'refuse'`), FS_ERR_ARG_TYPE
+ * (not a DeviceTensor; a dtype that tfjs does not have: cast first), FS_ERR_ARG_RANGE (more than 6 axes), FS_ERR_CLOSED,
+ * FS_ERR_BUSY (a copy into the tensor is under way), FS_ERR_DEPENDENCY_MISSING (no TensorFlow.js, or one that does not run
+ * here), and what the tensor's queued work failed with.
  */
 export async function toTfjs<M extends Tfjs = Tfjs>(
   tensor: DeviceTensor,
@@ -67,12 +67,12 @@ export async function toTfjs<M extends Tfjs = Tfjs>(
       : obstacleOf(placeOf(tensor, dtype), backend.isUsingGpuDevice, request.model);
   if (obstacle !== null) {
     if (request.copy === 'refuse' || (request.copy === 'auto' && backend !== null)) {
-      throw createError(obstacle.code, `the tensor cannot be shared with TensorFlow: ${obstacle.reason}`, {
-        details: { reason: obstacle.reason },
+      throw createError('FS_ERR_WOULD_COPY', `the tensor cannot be shared with TensorFlow: ${obstacle}`, {
+        details: { reason: obstacle },
       });
     }
-    if (request.copy === 'auto') warnOnce(obstacle.reason);
-    return (await copyOf(tf, tensor, dtype, obstacle.reason)) as ReturnType<M['tensor']>;
+    if (request.copy === 'auto') warnOnce(obstacle);
+    return (await copyOf(tf, tensor, dtype, obstacle)) as ReturnType<M['tensor']>;
   }
   // Work may have been queued in the turns that the waiting took.
   while (!tensor.isReady) await tensor.ready();
