@@ -9,7 +9,7 @@ import { code, features, rows, scaled, scaleSession } from '../../../helpers/onn
 
 const SIZE = 192;
 
-onDevices('runs of an OnnxSession', ({ open, backend }) => {
+onDevices('runs of an OnnxSession', ({ open, backend, isHost }) => {
   let device: Device;
   let x: DeviceTensor;
   beforeAll(async () => {
@@ -28,6 +28,12 @@ onDevices('runs of an OnnxSession', ({ open, backend }) => {
     const options = { device, queueDepth, intraOpThreads: 1 };
     using session = await OnnxSession.create(powerModel(SIZE, 40), options);
     const wanted = backend === 'native' ? queueDepth : 1;
+    if (!isHost) {
+      // One stream: what overlaps is the provider's to say.
+      for (const { y } of await Promise.all(Array.from({ length: 12 }, () => session.run({ x })))) y!.release();
+      expect(session.stats).toMatchObject({ runs: 12, peakInFlight: queueDepth });
+      return;
+    }
     // How far runs overlap is the scheduler's to say, so some rounds are allowed; that they never overlap further is not.
     for (let round = 0; round < 50 && session.stats.peakRunning < wanted; round++) {
       const runs = Array.from({ length: queueDepth * 3 }, () => session.run({ x }));
@@ -52,7 +58,8 @@ onDevices('runs of an OnnxSession', ({ open, backend }) => {
     const { y } = await run;
     y!.release();
     // onnxruntime-node computes in the one turn in which it is called.
-    if (backend === 'native') expect(turns).toBeGreaterThan(20);
+    if (!isHost) expect(turns).toBeGreaterThan(0);
+    else if (backend === 'native') expect(turns).toBeGreaterThan(20);
     else expect(turns).toBeLessThan(20);
   });
 

@@ -194,6 +194,7 @@ onDevices('OnnxSession refuses', ({ open, isHost, backend }) => {
     closed.close();
     closed.close();
     expect(closed.isClosed).toBe(true);
+    expect(closed.stats).toMatchObject({ runs: 0, inFlight: 0, peakRunning: 0 });
     await expect(closed.run({ x })).rejects.toThrow(code('CLOSED'));
     expect(() => closed.predict([x])).toThrow(code('CLOSED'));
     const other = open();
