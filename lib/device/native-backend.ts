@@ -13,7 +13,16 @@ import type {
   NativeReaderStats,
   NativeTransferStats,
 } from '../internal/native-device.js';
+import type {
+  NativeOwned,
+  NativeTableAddon,
+  NativeTableIndex,
+  NativeTableJoin,
+  NativeTableJoinResult,
+  NativeTableRight,
+} from '../internal/native-tables.js';
 import { typeError } from '../internal/validate.js';
+import { joinError } from '../join/native-executor.js';
 import {
   type Copied,
   type DeviceBackend,
@@ -45,7 +54,11 @@ export function callNative<T>(call: () => T): T {
 }
 
 /** Awaits a native task, cancelled by the signal. */
-export async function settle<T>(start: () => NativeTask<T>, signal: AbortSignal | null): Promise<T> {
+export async function settle<T>(
+  start: () => NativeTask<T>,
+  signal: AbortSignal | null,
+  toError: (thrown: unknown) => unknown = fromNative,
+): Promise<T> {
   throwIfAborted(signal);
   const task = callNative(start);
   const cancel = (): void => task.cancel();
@@ -57,7 +70,7 @@ export async function settle<T>(start: () => NativeTask<T>, signal: AbortSignal 
     return result;
   } catch (error) {
     throwIfAborted(signal);
-    throw fromNative(error);
+    throw toError(error);
   } finally {
     signal?.removeEventListener('abort', cancel);
   }
@@ -98,6 +111,7 @@ class NativeDeviceBlock implements Memory {
         ...column,
         type: FEATURE_TYPES.indexOf(column.type),
         memory: handleOf(column.memory),
+        validityMemory: column.validityMemory === null ? null : handleOf(column.validityMemory),
         indexMemory: column.indexMemory === null ? null : handleOf(column.indexMemory),
       })),
     };
@@ -105,21 +119,27 @@ class NativeDeviceBlock implements Memory {
   }
 }
 
-function handleOf(memory: Memory): NativeMemory {
+/** The addon's handle of a block. */
+export function handleOf(memory: Memory): NativeMemory {
   if (!(memory instanceof NativeDeviceBlock)) throw typeError('memory', 'memory of a native device', memory);
   return memory.handle;
 }
 
 export class NativeBackend implements DeviceBackend {
   private constructor(
-    private readonly addon: NativeDeviceAddon,
+    private readonly addon: NativeDeviceAddon & NativeTableAddon,
     private readonly device: NativeDevice,
     readonly info: DeviceInfo,
   ) {}
 
+  /** For the addon's other functions that take a device. */
+  get handle(): NativeDevice {
+    return this.device;
+  }
+
   /** Throws FS_ERR_CUDA_UNAVAILABLE with the reason, FS_ERR_ARG_RANGE for a device that does not exist. */
   static open(
-    addon: NativeDeviceAddon,
+    addon: NativeDeviceAddon & NativeTableAddon,
     options: { ordinal: number; memoryBytes: number; streams: number; chunkBytes: number; stagingThreads: number },
   ): NativeBackend {
     const device = callNative(() => addon.deviceOpen(options));
@@ -159,6 +179,22 @@ export class NativeBackend implements DeviceBackend {
   }
   openReader(options: ReaderOptions): RangeReader {
     return NativeRangeReader.open(this.addon, this.device, options);
+  }
+  indexTable(right: NativeTableRight, signal: AbortSignal | null): Promise<NativeTableIndex> {
+    return settle(() => this.addon.tableIndex(this.device, right), signal);
+  }
+  indexBytes(index: NativeTableIndex): number {
+    return callNative(() => this.addon.tableIndexBytes(index));
+  }
+  releaseIndex(index: NativeTableIndex): void {
+    callNative(() => this.addon.tableIndexRelease(index));
+  }
+  joinTables(request: NativeTableJoin, signal: AbortSignal | null): Promise<NativeTableJoinResult> {
+    return settle(() => this.addon.tableJoin(this.device, request), signal, joinError);
+  }
+  /** Memory that a join allocated. */
+  adopt({ memory, byteLength }: NativeOwned): Memory {
+    return new NativeDeviceBlock(this.addon, memory, byteLength);
   }
   arm(call: number, nth: number, times: number): void {
     callNative(() => this.addon.deviceArm(this.device, call, nth, times));

@@ -8,7 +8,8 @@
 import addonLoader from '#addon';
 
 import type { NativeStreamEngineClass } from './native-stream.js';
-import type { NativeDeviceAddon } from './native-device.js';
+import type { NativeDevice, NativeDeviceAddon } from './native-device.js';
+import type { NativeTableAddon } from './native-tables.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type {
   NativeBook,
@@ -136,6 +137,8 @@ export interface NativeJoinRequest {
   /** 0: all threads of the pool. */
   readonly threads: number;
   readonly explain: boolean;
+  /** Finds the matches of all streams. */
+  readonly device?: NativeDevice;
 }
 
 /** Null slots are zero bytes; `validity` is null when `nullCount` is 0. Bitmaps start at bit 0. */
@@ -317,7 +320,7 @@ export interface NativeCopy {
   readonly [cursorBrand]: 'copy';
 }
 
-export interface NativeAddon extends NativeDeviceAddon {
+export interface NativeAddon extends NativeDeviceAddon, NativeTableAddon {
   readonly StreamEngine: NativeStreamEngineClass;
   copyOpen(request: NativeCopyRequest): NativeCopy;
   /** The batch's buffers must not change until the job is finished or closed. */
