@@ -10,6 +10,7 @@
 #include "flowstate/functors/atomic.h"
 #include "flowstate/functors/clock.h"
 #include "flowstate/functors/hd.h"
+#include "flowstate/functors/small_float.h"
 
 namespace flowstate::functors {
 
@@ -52,22 +53,6 @@ FS_HD inline std::int64_t integer_of(const Cells& cells, std::uint64_t row) noex
     default:
       return cells.at<std::int64_t>(row);
   }
-}
-
-// The double that 16 bits of half precision stand for; exact.
-FS_HD inline double double_of_half(std::uint16_t half) noexcept {
-  const unsigned exponent = (half >> 10) & 31u;
-  const unsigned fraction = half & 1023u;
-  const std::uint64_t sign = static_cast<std::uint64_t>(half & 0x8000u) << 48;
-  if (exponent == 0) {
-    const double size = static_cast<double>(fraction) * 0x1p-24;
-    return sign != 0 ? -size : size;
-  }
-  const std::uint64_t high = exponent == 31 ? 2047 : exponent - 15 + 1023;
-  const std::uint64_t bits = sign | (high << 52) | (static_cast<std::uint64_t>(fraction) << 42);
-  double value = 0;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
 }
 
 FS_HD inline double double_of(const Cells& cells, std::uint64_t row) noexcept {
