@@ -4,8 +4,17 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Table, makeVector, vectorFromArray } from 'apache-arrow';
-import { asofJoin, defaultDevice, Device, DeviceTensor, GpuDirectReader, PinnedBufferPool, toDevice } from 'flowstate';
+import { Float64, Table, makeVector, vectorFromArray } from 'apache-arrow';
+import {
+  asofJoin,
+  defaultDevice,
+  Device,
+  DeviceTensor,
+  featureMatrix,
+  GpuDirectReader,
+  PinnedBufferPool,
+  toDevice,
+} from 'flowstate';
 
 process.env.FLOWSTATE_DEVICE = process.argv[2] ?? 'cuda:0';
 const device = Device.open('auto');
@@ -50,6 +59,34 @@ const there = await toDevice(table, { device });
 const back = await there.toHost();
 for (const i of [0, 2, 4999, rows - 1]) assert.deepEqual(back.get(i)?.toJSON(), table.get(i)?.toJSON());
 there.release();
+
+// Matrices at the edges of tiles (128 rows of 32 columns, 1,024 rows of one), with nulls.
+for (const [size, width] of [
+  [1, 1],
+  [129, 33],
+  [1025, 5],
+]) {
+  const cells = Array.from({ length: size }, (_, row) => (row % 5 === 2 ? null : row));
+  const column = vectorFromArray(cells, new Float64());
+  const source = new Table(Object.fromEntries(Array.from({ length: width }, (_, c) => [`c${c}`, column])));
+  const numbers = await toDevice(source, { device });
+  for (const layout of ['row', 'column']) {
+    for (const dtype of ['float32', 'float16', 'bfloat16', 'float64']) {
+      const { matrix } = await featureMatrix(numbers, { layout, dtype, fill: 0 });
+      const elements = await matrix.toHost();
+      matrix.release();
+      const one = { float32: 1, float16: 0x3c00, bfloat16: 0x3f80, float64: 1 }[dtype];
+      elements.forEach((element, i) => {
+        const row = layout === 'row' ? Math.floor(i / width) : i % size;
+        if (row < 2 || row % 5 === 2) assert.equal(element, row === 1 ? one : 0);
+      });
+    }
+  }
+  const refused = await featureMatrix(numbers, { nulls: 'error' }).catch((error) => error);
+  if (size > 2) assert.deepEqual([refused.code, refused.details.row], ['FS_ERR_SCHEMA', 2]);
+  else refused.matrix.release();
+  numbers.release();
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'flowstate-exercise-'));
 const reader = new GpuDirectReader({ device, taskBytes: 65_536 });

@@ -176,8 +176,8 @@ class MatrixArguments {
   std::byte* out_ = nullptr;
 };
 
-// memoryMatrix(target, { rows, type, layout, columns: [{ memory, values, validityMemory, validity, indexMemory, index, length, type,
-// isMask, mean, wholeMean, scale, fill }] }, firstNull): void; queued
+// memoryMatrix(target, { rows, type, layout, columns: [{ memory, values, validityMemory, validity, indexMemory, index,
+// length, type, isMask, mean, wholeMean, scale, fill }] }, firstNull): void; queued
 Napi::Value memory_matrix(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     if (!info[1].IsObject()) throw Error(ErrorCode::ARG_TYPE, "native matrix: expected a request");

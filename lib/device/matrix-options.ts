@@ -23,9 +23,7 @@ import {
   type MatrixColumn,
   type MatrixDType,
   type MatrixLayout,
-  type Memory,
 } from './backend.js';
-import type { Region } from './column-plan.js';
 import { type DeviceColumn, type DeviceTable, dtypeOfType } from './device-table.js';
 import { DeviceTensor } from './device-tensor.js';
 
@@ -158,13 +156,12 @@ function parseColumn(
   rejectUnknown(given, where, COLUMN_KEYS);
   const column = common.table.column(requireString(given.column, `${where}.column`));
   const type = featureTypeOf(column);
-  const blockOf = (region: Region | null): Memory => common.table.block(region?.block ?? 0).memory;
   const plain: MatrixColumn = {
-    memory: blockOf(column.values),
+    memory: common.table.block(column.values?.block ?? 0).memory,
     type,
     length: column.length,
     values: column.values?.byteOffset ?? 0,
-    validityMemory: column.validity === null ? null : blockOf(column.validity),
+    validityMemory: column.validity === null ? null : common.table.block(column.validity.block).memory,
     validity: column.validity?.byteOffset ?? null,
     indexMemory: common.index?.buffer.memory ?? null,
     index: common.index?.byteOffset ?? null,
