@@ -5,9 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Table, makeVector, vectorFromArray } from 'apache-arrow';
-import { Device, DeviceTensor, GpuDirectReader, PinnedBufferPool, toDevice } from 'flowstate';
+import { asofJoin, defaultDevice, Device, DeviceTensor, GpuDirectReader, PinnedBufferPool, toDevice } from 'flowstate';
 
-const device = Device.open(process.argv[2] ?? 'cuda:0');
+process.env.FLOWSTATE_DEVICE = process.argv[2] ?? 'cuda:0';
+const device = Device.open('auto');
 
 // Sizes around what a kernel's blocks and a copy's chunks are made of.
 for (const size of [1, 31, 255, 256, 257, 1023, 65_537, 300_001]) {
@@ -70,6 +71,45 @@ try {
   reader.close();
   rmSync(folder, { recursive: true });
 }
+
+// Joins: sizes around the edges of tiles, sides in order and not, few left rows and many, every direction.
+const rowsOf = (length, step, keys, shuffle) => {
+  const at = (i) => (shuffle ? (i * 7919) % length : i);
+  return new Table({
+    t: makeVector(BigInt64Array.from({ length }, (_, i) => BigInt(at(i) * step))),
+    k: makeVector(Int32Array.from({ length }, (_, i) => (at(i) * 31) % keys)),
+    row: makeVector(Int32Array.from({ length }, (_, i) => i)),
+  });
+};
+for (const [lefts, rights, keys] of [
+  [1, 2047, 3],
+  [255, 1793, 1],
+  [1024, 1024, 7],
+  [2049, 2048, 700],
+  [9, 40_000, 5],
+  [5000, 0, 2],
+]) {
+  for (const direction of ['backward', 'forward', 'nearest']) {
+    for (const shuffle of [false, true]) {
+      const left = rowsOf(lefts, 5, keys, shuffle);
+      const right = rowsOf(rights, 3, keys, shuffle);
+      const options = {
+        on: 't',
+        by: 'k',
+        columns: ['row'],
+        direction,
+        tolerance: 40,
+        ...(shuffle ? { knownAt: 't' } : {}),
+      };
+      const [cpu, gpu] = [
+        await asofJoin(left, right, { ...options, backend: 'native' }),
+        await asofJoin(left, right, { ...options, backend: 'device' }),
+      ];
+      assert.deepEqual([...gpu.getChild('row_right')], [...cpu.getChild('row_right')]);
+    }
+  }
+}
+defaultDevice().trim();
 
 pool.close();
 device.trim();

@@ -113,6 +113,11 @@ export class NativeBackend implements DeviceBackend {
     readonly info: DeviceInfo,
   ) {}
 
+  /** For the addon's other functions that take a device. */
+  get handle(): NativeDevice {
+    return this.device;
+  }
+
   /** Throws FS_ERR_CUDA_UNAVAILABLE with the reason, FS_ERR_ARG_RANGE for a device that does not exist. */
   static open(
     addon: NativeDeviceAddon & NativeTableAddon,

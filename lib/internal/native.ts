@@ -8,7 +8,7 @@
 import addonLoader from '#addon';
 
 import type { NativeStreamEngineClass } from './native-stream.js';
-import type { NativeDeviceAddon } from './native-device.js';
+import type { NativeDevice, NativeDeviceAddon } from './native-device.js';
 import type { NativeTableAddon } from './native-tables.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type {
@@ -137,6 +137,8 @@ export interface NativeJoinRequest {
   /** 0: all threads of the pool. */
   readonly threads: number;
   readonly explain: boolean;
+  /** Finds the matches of all streams. */
+  readonly device?: NativeDevice;
 }
 
 /** Null slots are zero bytes; `validity` is null when `nullCount` is 0. Bitmaps start at bit 0. */

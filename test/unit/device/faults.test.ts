@@ -21,6 +21,7 @@ const EXPECTED: Readonly<Record<keyof typeof NativeFault, readonly string[]>> = 
   read: ['FS_ERR_IO'],
   readShort: ['FS_ERR_CORRUPT', 'FS_ERR_IO'],
   lost: ['FS_ERR_DEVICE_LOST'],
+  kernel: ['FS_ERR_CUDA'],
 };
 
 (addon ? describe : describe.skip)('a device whose calls fail', () => {
