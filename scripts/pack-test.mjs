@@ -74,6 +74,15 @@ function checkProject(name, tarball, env, executor) {
     check(run(process.execPath, [file], project).trim() === '[1,2,3] [1,2,3]', `${file} joins`);
   }
 
+  writeFileSync(
+    join(project, 'onnx.mjs'),
+    `import { OnnxSession } from 'flowstate';\nOnnxSession.create('a.onnx').catch((e) => console.log(e.code, e.details.package));`,
+  );
+  check(
+    run(process.execPath, ['onnx.mjs'], project).trim() === 'FS_ERR_DEPENDENCY_MISSING onnxruntime-node',
+    'a package that is not installed is named',
+  );
+
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
   writeFileSync(join(project, 'm.mts'), TYPES);
   writeFileSync(join(project, 'c.cts'), TYPES);

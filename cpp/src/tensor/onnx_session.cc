@@ -192,6 +192,7 @@ Addresses OnnxSession::run(std::span<const Bound> inputs, std::span<const Bound>
     int peak = peak_running_.load();
     while (peak < now && !peak_running_.compare_exchange_weak(peak, now)) {
     }
+    // Comes back when every provider has finished: disable_synchronize_execution_providers is not set.
     Status* const status = call.RunWithBinding(session_.get(), control.options(), binding.get());
     running_.fetch_sub(1);
     runtime_.check(status);

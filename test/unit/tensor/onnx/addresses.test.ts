@@ -1,5 +1,5 @@
 /**
- * Pointer identity: where ONNX Runtime says the values of a run lay is where the tensors lie.
+ * What the addon says of a run. Pointer identity: where ONNX Runtime says the values of a run lay is where the tensors lie.
  * @jest-environment ./test/helpers/onnx-environment.cjs
  */
 import 'onnxruntime-node';
@@ -26,6 +26,23 @@ if (!addon) console.warn(`the addresses of ONNX runs are not tested: ${reason}`)
     expect(() => addon!.onnxAttach('/elsewhere/libonnxruntime.so.1', 2)).toThrow(
       expect.objectContaining({ code: 'FS_ERR_ONNX' }),
     );
+  });
+
+  it('names the library of the CUDA provider that is missing', async () => {
+    const device = Device.open('host');
+    const loading = addon!.onnxOpen((device.backend as NativeBackend).device, {
+      library,
+      logLevel: 4,
+      model: scaleModel(3, 0.5),
+      providers: [{ name: 'cuda', library: '/nowhere/libonnxruntime_providers_cuda.so', options: [] }],
+      intraOpThreads: 1,
+      optimization: 99,
+    });
+    await expect(loading.promise).rejects.toMatchObject({
+      code: 'FS_ERR_DEPENDENCY_MISSING',
+      message: expect.stringContaining('/nowhere/libonnxruntime_providers_cuda.so') as string,
+    });
+    device.close();
   });
 
   it('reads and writes at the addresses of the tensors', async () => {

@@ -89,6 +89,18 @@ onDevices('runs of an OnnxSession', ({ open, backend, isHost }) => {
     );
   });
 
+  it('keep what they wait with, released or not', async () => {
+    using session = await scaleSession(device, { queueDepth: 1 });
+    const input = await features(device, 50);
+    const runs = Array.from({ length: 5 }, () => session.run({ x: input }));
+    expect(session.stats).toMatchObject({ inFlight: 1, waiting: 4 });
+    input.release();
+    for (const { y } of await Promise.all(runs)) {
+      expect(await y!.toHost()).toEqual(scaled(rows(50)));
+      y!.release();
+    }
+  });
+
   it('stop when they are told to, while they run and while they wait', async () => {
     using session = await OnnxSession.create(powerModel(SIZE, 400), { device, queueDepth: 1, intraOpThreads: 1 });
     const controller = new AbortController();
