@@ -119,7 +119,7 @@ class NativeDeviceBlock implements Memory {
   }
 }
 
-/** The addon's handle of a block. */
+/** The addon's handle of a block. Throws FS_ERR_ARG_TYPE for memory of the JavaScript backend. */
 export function handleOf(memory: Memory): NativeMemory {
   if (!(memory instanceof NativeDeviceBlock)) throw typeError('memory', 'memory of a native device', memory);
   return memory.handle;
@@ -128,14 +128,10 @@ export function handleOf(memory: Memory): NativeMemory {
 export class NativeBackend implements DeviceBackend {
   private constructor(
     private readonly addon: NativeDeviceAddon & NativeTableAddon,
-    private readonly device: NativeDevice,
+    /** For the addon's other functions that take a device. */
+    readonly device: NativeDevice,
     readonly info: DeviceInfo,
   ) {}
-
-  /** For the addon's other functions that take a device. */
-  get handle(): NativeDevice {
-    return this.device;
-  }
 
   /** Throws FS_ERR_CUDA_UNAVAILABLE with the reason, FS_ERR_ARG_RANGE for a device that does not exist. */
   static open(

@@ -10,6 +10,8 @@ import addonLoader from '#addon';
 import type { NativeStreamEngineClass } from './native-stream.js';
 import type { NativeDevice, NativeDeviceAddon } from './native-device.js';
 import type { NativeTableAddon } from './native-tables.js';
+import type { NativeOnnxAddon } from './native-onnx.js';
+import type { NativeTfjsAddon } from './native-tfjs.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type {
   NativeBook,
@@ -320,7 +322,7 @@ export interface NativeCopy {
   readonly [cursorBrand]: 'copy';
 }
 
-export interface NativeAddon extends NativeDeviceAddon, NativeTableAddon {
+export interface NativeAddon extends NativeDeviceAddon, NativeTableAddon, NativeOnnxAddon, NativeTfjsAddon {
   readonly StreamEngine: NativeStreamEngineClass;
   copyOpen(request: NativeCopyRequest): NativeCopy;
   /** The batch's buffers must not change until the job is finished or closed. */
@@ -415,4 +417,9 @@ export function packageRoot(): string {
 /** The libduckdb that was installed with @duckdb/node-api, or null. */
 export function duckdbLibrary(): string | null {
   return addonLoader.duckdbLibrary();
+}
+
+/** The libonnxruntime that was installed with onnxruntime-node, or null. */
+export function onnxruntimeLibrary(): string | null {
+  return addonLoader.onnxruntimeLibrary();
 }
