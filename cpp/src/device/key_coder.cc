@@ -117,16 +117,15 @@ void KeyCoder::walk(JoinWork& work, const std::vector<KeyInput>& keys, std::uint
 }
 
 KeyCoder::KeyCoder(JoinWork& work, const std::vector<KeyInput>& keys, std::uint32_t rows, bool nulls_equal,
-                   bool own, std::int32_t dead_code, std::int32_t* code)
+                   std::int32_t dead_code, std::int32_t* code)
     : nulls_equal_(nulls_equal) {
   walk(
       work, keys, rows, dead_code, code,
       [&](const Words& words, KeyCodes codes, std::int32_t* out) { learn(work, words, rows, codes, out); },
       [&](const KeyInput& key, KeyCodes codes, std::int32_t* out) {
-        const std::int32_t known = own ? key.numbers : key.known;
-        codes_by_number(work, key, rows, known, codes, out);
+        codes_by_number(work, key, rows, key.known, codes, out);
         stages_.push_back({});
-        groups_ = codes.first + known;
+        groups_ = codes.first + key.known;
       });
 }
 
