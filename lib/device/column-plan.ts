@@ -90,6 +90,8 @@ class Planner {
   private readonly dictionaries = new Map<Vector, ColumnPlan>();
 
   column(where: string, type: DataType, chunks: readonly Data[]): ColumnPlan {
+    // First of all: a union counts nulls without having a bitmap.
+    if (DataType.isUnion(type)) return refuse(where, type);
     const length = chunks.reduce((sum, data) => sum + data.length, 0);
     const nullCount = DataType.isNull(type) ? length : chunks.reduce((sum, data) => sum + data.nullCount, 0);
     const validity = nullCount > 0 && !DataType.isNull(type) ? this.validity(where, chunks, length) : null;
@@ -149,10 +151,7 @@ class Planner {
 
   private fixed(where: string, type: DataType, chunks: readonly Data[]): Region {
     const layout = layoutOf(type);
-    if (layout === null || layout.width === 0)
-      return fail('FS_ERR_SCHEMA', `${where} has the type ${typeName(type)}, which no device column has`, {
-        column: where,
-      });
+    if (layout === null || layout.width === 0) return refuse(where, type);
     const region = this.place(chunks.reduce((sum, data) => sum + data.length, 0) * layout.width);
     let at = region.byteOffset;
     for (const data of chunks) {
@@ -238,6 +237,12 @@ class Planner {
   private copy(offset: number, source: ArrayBufferView): void {
     if (source.byteLength > 0) this.copies.push({ offset, source });
   }
+}
+
+function refuse(where: string, type: DataType): never {
+  return fail('FS_ERR_SCHEMA', `${where} has the type ${typeName(type)}, which no device column has`, {
+    column: where,
+  });
 }
 
 function requireOffsets(where: string, { length, valueOffsets }: Data): void {

@@ -47,14 +47,16 @@ Words words_of(JoinWork& work, const KeyInput& key, std::uint32_t rows, int part
   return words;
 }
 
-void codes_by_number(JoinWork& work, const KeyInput& key, std::uint32_t rows, std::int32_t known,
-                     KeyCodes codes, std::int32_t* code) {
+void codes_by_number(JoinWork& work, const KeyInput& key, std::uint32_t rows, KeyCodes codes,
+                     std::int32_t* code) {
   const Array<std::int32_t> number = work.array<std::int32_t>(key.number.size());
   work.stream().copy_to_device(number.data(), key.number.data(), number.bytes());
+  // The caller may be gone with its numbers before the copy ran, where a later step throws.
+  work.stream().synchronize();
   const FirstRow outside(work);
   work.stream().for_each(
       rows, functors::EntryCodeElement{key.cells, static_cast<std::int64_t>(key.number.size()), number.data(),
-                                       known, codes, code, outside.cell()});
+                                       key.known, codes, code, outside.cell()});
   if (const auto row = outside.read(work)) outside_dictionary(key, *row);
 }
 
@@ -117,16 +119,15 @@ void KeyCoder::walk(JoinWork& work, const std::vector<KeyInput>& keys, std::uint
 }
 
 KeyCoder::KeyCoder(JoinWork& work, const std::vector<KeyInput>& keys, std::uint32_t rows, bool nulls_equal,
-                   bool own, std::int32_t dead_code, std::int32_t* code)
+                   std::int32_t dead_code, std::int32_t* code)
     : nulls_equal_(nulls_equal) {
   walk(
       work, keys, rows, dead_code, code,
       [&](const Words& words, KeyCodes codes, std::int32_t* out) { learn(work, words, rows, codes, out); },
       [&](const KeyInput& key, KeyCodes codes, std::int32_t* out) {
-        const std::int32_t known = own ? key.numbers : key.known;
-        codes_by_number(work, key, rows, known, codes, out);
+        codes_by_number(work, key, rows, codes, out);
         stages_.push_back({});
-        groups_ = codes.first + known;
+        groups_ = codes.first + key.known;
       });
 }
 
@@ -144,7 +145,7 @@ void KeyCoder::find(JoinWork& work, const std::vector<KeyInput>& keys, std::uint
       },
       [&](const KeyInput& key, KeyCodes codes, std::int32_t* out) {
         ++at;
-        codes_by_number(work, key, rows, key.known, codes, out);
+        codes_by_number(work, key, rows, codes, out);
         work.end_phase("look keys up", std::size_t{rows} * 8);
       });
 }

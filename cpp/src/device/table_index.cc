@@ -11,7 +11,7 @@ TableIndex::TableIndex(JoinWork& work, const RightInput& right) {
   if (!right.keys.empty() || right.coded) code_ = work.array<std::int32_t>(rows);
   std::int32_t groups = functors::kFirstLiveCode + 1;
   if (!right.keys.empty()) {
-    coder_.emplace(work, right.keys, rows, right.nulls_equal, false, kDeadRightCode, code_.data());
+    coder_.emplace(work, right.keys, rows, right.nulls_equal, kDeadRightCode, code_.data());
     groups = coder_->groups();
     mark_dead(work, times_, code_.data(), kDeadRightCode, code_.data());
   } else if (right.coded) {
@@ -34,8 +34,11 @@ TableIndex::TableIndex(JoinWork& work, const RightInput& right) {
 }
 
 void TableIndex::demand_order(JoinWork& work, const RightInput& right) const {
-  const std::int32_t groups = coder_ ? coder_->groups() : functors::kFirstLiveCode + 1;
-  demand_ascending(work, right.time, times_, code_.data(), groups, coder_.has_value(), right.domain, 1);
+  // Scaled values that do not fit, and those that the left cannot have, share one code.
+  bool tells_apart = coder_.has_value();
+  for (const KeyInput& key : right.keys) tells_apart &= key.scale == 1 && !key.unsigned_foreign;
+  demand_ascending(work, {right.time, times_, right.keys, right.nulls_equal, right.domain, 1,
+                          tells_apart ? code_.data() : nullptr, coder_ ? coder_->groups() : 0});
 }
 
 std::size_t TableIndex::bytes() const noexcept {

@@ -68,21 +68,6 @@ void demand_rows(const TableJoin& join) {
   }
 }
 
-void demand_left_order(JoinWork& work, const TableStream& stream, const Side& side) {
-  Array<std::int32_t> code;
-  std::int32_t groups = functors::kFirstLiveCode + 1;
-  const bool keyed = !stream.left_keys.empty();
-  if (keyed || side.left.dead != nullptr) code = work.array<std::int32_t>(side.left.rows);
-  if (keyed) {
-    // Codes of the left's own: rows whose key the right does not have must ascend too.
-    const KeyCoder coder(work, stream.left_keys, side.left.rows, stream.right.nulls_equal, true,
-                         kDeadLeftCode, code.data());
-    groups = coder.groups();
-  }
-  if (code) mark_dead(work, side.left, keyed ? code.data() : nullptr, kDeadLeftCode, code.data());
-  demand_ascending(work, stream.left_time, side.left, code.data(), groups, keyed, stream.right.domain, 0);
-}
-
 void code_left(JoinWork& work, const TableStream& stream, Side& side) {
   const std::optional<KeyCoder>& coder = side.index->coder();
   if (coder.has_value() == stream.left_keys.empty()) {
@@ -194,7 +179,8 @@ TableJoinResult join_tables(JoinWork& work, const TableJoin& join) {
   for (std::size_t s = 0; s < sides.size(); ++s) {
     const TableStream& stream = join.streams[s];
     if (stream.unsorted != asof::Unsorted::kError) continue;
-    demand_left_order(work, stream, sides[s]);
+    demand_ascending(work, {stream.left_time, sides[s].left, stream.left_keys, stream.right.nulls_equal,
+                            stream.right.domain});
     sides[s].index->demand_order(work, stream.right);
   }
   for (std::size_t s = 0; s < sides.size(); ++s) {

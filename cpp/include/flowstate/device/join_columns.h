@@ -61,8 +61,7 @@ class KeyCoder {
  public:
   // code[i], device memory, for the rows that are learnt from. Null keys are `null_code` under `nulls_equal`, else dead,
   // as are values that no row of the other side can equal. Throws CORRUPT for an index outside its dictionary.
-  // `own`: numbers that only this side has are values too, which is for the demand that a left side ascends.
-  KeyCoder(JoinWork& work, const std::vector<KeyInput>& keys, std::uint32_t rows, bool nulls_equal, bool own,
+  KeyCoder(JoinWork& work, const std::vector<KeyInput>& keys, std::uint32_t rows, bool nulls_equal,
            std::int32_t dead_code, std::int32_t* code);
 
   // The same for rows of another side; values that were not learnt are dead.
