@@ -152,3 +152,4 @@ export {
   type SharedRingOptions,
 } from './stream/shared-ring.js';
 export * from './device/index.js';
+export * from './tensor/onnx/index.js';

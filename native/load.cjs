@@ -5,6 +5,8 @@ const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 
+const LIBONNXRUNTIME = /^libonnxruntime(\.[\d.]+)?\.(so(\.\d+)?|dylib)$/;
+
 let loaded;
 let library;
 
@@ -87,5 +89,20 @@ function findLibrary() {
   return null;
 }
 
-module.exports = { load, packageRoot, duckdbLibrary };
+/** The libonnxruntime that onnxruntime-node carries for this platform, or null. */
+function onnxruntimeLibrary() {
+  try {
+    const bin = path.join(path.dirname(require.resolve('onnxruntime-node/package.json')), 'bin');
+    for (const version of fs.readdirSync(bin)) {
+      const home = path.join(bin, version, process.platform, process.arch);
+      const name = fs.existsSync(home) && fs.readdirSync(home).find((file) => LIBONNXRUNTIME.test(file));
+      if (name) return path.join(home, name);
+    }
+  } catch {
+    // Not installed.
+  }
+  return null;
+}
+
+module.exports = { load, packageRoot, duckdbLibrary, onnxruntimeLibrary };
 module.exports.default = module.exports;

@@ -11,7 +11,8 @@ const RANKS = [
   ['stream', 'features', 'labels', 'orderbook'],
   ['storage'],
   ['replay'],
-  ['device', 'tensor'],
+  ['device'],
+  ['tensor'],
   ['loader', 'store'],
   ['server', 'cli'],
 ];

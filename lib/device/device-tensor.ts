@@ -89,7 +89,7 @@ export class DeviceTensor {
     }
   }
 
-  /** @internal */
+  /** @internal The block it lies in; throws FS_ERR_CLOSED after release. */
   get buffer(): DeviceBuffer {
     return this.held ?? fail('FS_ERR_CLOSED', 'the tensor was released');
   }

@@ -77,7 +77,8 @@ function floats(bytes: Uint8Array, at: number, count: number): Float32Array {
   return new Float32Array(bytes.buffer, bytes.byteOffset + at, count);
 }
 
-function bytesOf(memory: Memory): Uint8Array<ArrayBuffer> {
+/** Throws FS_ERR_ARG_TYPE for memory of the addon. */
+export function bytesOf(memory: Memory): Uint8Array<ArrayBuffer> {
   if (!(memory instanceof PlainMemory)) throw typeError('memory', 'memory of this device', memory);
   return memory.get();
 }

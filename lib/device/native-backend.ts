@@ -105,7 +105,8 @@ class NativeDeviceBlock implements Memory {
   }
 }
 
-function handleOf(memory: Memory): NativeMemory {
+/** Throws FS_ERR_ARG_TYPE for memory of the JavaScript backend. */
+export function handleOf(memory: Memory): NativeMemory {
   if (!(memory instanceof NativeDeviceBlock)) throw typeError('memory', 'memory of a native device', memory);
   return memory.handle;
 }
@@ -113,7 +114,7 @@ function handleOf(memory: Memory): NativeMemory {
 export class NativeBackend implements DeviceBackend {
   private constructor(
     private readonly addon: NativeDeviceAddon,
-    private readonly device: NativeDevice,
+    readonly device: NativeDevice,
     readonly info: DeviceInfo,
   ) {}
 

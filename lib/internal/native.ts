@@ -9,6 +9,7 @@ import addonLoader from '#addon';
 
 import type { NativeStreamEngineClass } from './native-stream.js';
 import type { NativeDeviceAddon } from './native-device.js';
+import type { NativeOnnxAddon } from './native-onnx.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type {
   NativeBook,
@@ -317,7 +318,7 @@ export interface NativeCopy {
   readonly [cursorBrand]: 'copy';
 }
 
-export interface NativeAddon extends NativeDeviceAddon {
+export interface NativeAddon extends NativeDeviceAddon, NativeOnnxAddon {
   readonly StreamEngine: NativeStreamEngineClass;
   copyOpen(request: NativeCopyRequest): NativeCopy;
   /** The batch's buffers must not change until the job is finished or closed. */
@@ -412,4 +413,9 @@ export function packageRoot(): string {
 /** The libduckdb that was installed with @duckdb/node-api, or null. */
 export function duckdbLibrary(): string | null {
   return addonLoader.duckdbLibrary();
+}
+
+/** The libonnxruntime that was installed with onnxruntime-node, or null. */
+export function onnxruntimeLibrary(): string | null {
+  return addonLoader.onnxruntimeLibrary();
 }

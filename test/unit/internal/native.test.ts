@@ -40,11 +40,12 @@ it.each([
   expect(Object.keys(values).length).toBeGreaterThan(1);
 });
 
-/** Names declared in `interface NativeAddon` and the interface it extends. */
+/** Names declared in `interface NativeAddon` and the interfaces it extends. */
 function declared(): string[] {
   const interfaces = [
     ['native.ts', /export interface NativeAddon [^{]*\{([\s\S]*?)\n\}/],
     ['native-device.ts', /export interface NativeDeviceAddon \{([\s\S]*?)\n\}/],
+    ['native-onnx.ts', /export interface NativeOnnxAddon \{([\s\S]*?)\n\}/],
   ] as const;
   return interfaces
     .flatMap(([file, pattern]) => {
