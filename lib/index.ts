@@ -153,3 +153,4 @@ export {
 } from './stream/shared-ring.js';
 export * from './device/index.js';
 export * from './tensor/onnx/index.js';
+export * from './tensor/tfjs/index.js';

@@ -193,12 +193,12 @@ Napi::Value device_arm(const Napi::CallbackInfo& info) {
 Napi::Value device_allocate(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     const auto session = session_of(info[0]);
-    auto memory = std::make_shared<DeviceMemory>();
+    const std::shared_ptr<DeviceMemory> memory = make_memory(std::make_shared<DeviceMemory>());
     memory->session = session;
     memory->bytes = size_of(info[1], "bytes");
     memory->buffer = session->pool->allocate(memory->bytes);
     ++session->allocations;
-    return to_external(info.Env(), std::move(memory));
+    return to_external(info.Env(), memory);
   });
 }
 

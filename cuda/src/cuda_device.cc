@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "context.h"
+#include "context_event.h"
 #include "file.h"
 #include "flowstate/device/device.h"
 #include "memory.h"
@@ -80,6 +81,12 @@ class CudaDevice final : public device::Device {
     for (const auto& weak : streams_) {
       if (const auto health = weak.lock()) health->check(std::numeric_limits<std::uint64_t>::max());
     }
+  }
+
+  // An event of the whole context, where the driver has such events: work that others give meanwhile is not waited for.
+  void wait_for_everybody() override {
+    context_->enter();
+    if (!wait_for_context(*context_)) FS_CUDA_TRY(*context_, cudaDeviceSynchronize);
   }
 
  private:

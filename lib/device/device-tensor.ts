@@ -93,6 +93,10 @@ export class DeviceTensor {
   get buffer(): DeviceBuffer {
     return this.held ?? fail('FS_ERR_CLOSED', 'the tensor was released');
   }
+  /** @internal The block that it lies in, for who shares it. */
+  get storage(): DeviceBuffer {
+    return this.buffer;
+  }
   get device(): Device {
     return this.buffer.device;
   }
@@ -159,6 +163,11 @@ export class DeviceTensor {
   [Symbol.dispose](): void {
     this.release();
   }
+}
+
+export function requireTensor(value: unknown, where: string): DeviceTensor {
+  if (value instanceof DeviceTensor) return value;
+  throw typeError(where, 'a DeviceTensor', value);
 }
 
 function holds(array: DType, dtype: DType): boolean {

@@ -2,7 +2,7 @@
 import { markAsUntransferable } from 'node:worker_threads';
 
 import { createError, fromNative } from '../errors/from-native.js';
-import type { NativeTask } from '../internal/native.js';
+import type { NativeAddon, NativeTask } from '../internal/native.js';
 import type {
   NativeDevice,
   NativeDeviceAddon,
@@ -69,7 +69,7 @@ export function throwIfAborted(signal: AbortSignal | null): void {
 
 class NativeDeviceBlock implements Memory {
   constructor(
-    private readonly addon: NativeDeviceAddon,
+    readonly addon: NativeAddon,
     readonly handle: NativeMemory,
     readonly byteLength: number,
   ) {}
@@ -105,6 +105,17 @@ class NativeDeviceBlock implements Memory {
   }
 }
 
+/** Memory of the addon's, for who passes it on to the addon. */
+export interface NativeBlock {
+  readonly addon: NativeAddon;
+  readonly handle: NativeMemory;
+}
+
+/** Null for memory of the JavaScript device. */
+export function nativeBlockOf(memory: Memory): NativeBlock | null {
+  return memory instanceof NativeDeviceBlock ? memory : null;
+}
+
 /** Throws FS_ERR_ARG_TYPE for memory of the JavaScript backend. */
 export function handleOf(memory: Memory): NativeMemory {
   if (!(memory instanceof NativeDeviceBlock)) throw typeError('memory', 'memory of a native device', memory);
@@ -113,14 +124,14 @@ export function handleOf(memory: Memory): NativeMemory {
 
 export class NativeBackend implements DeviceBackend {
   private constructor(
-    private readonly addon: NativeDeviceAddon,
+    private readonly addon: NativeAddon,
     readonly device: NativeDevice,
     readonly info: DeviceInfo,
   ) {}
 
   /** Throws FS_ERR_CUDA_UNAVAILABLE with the reason, FS_ERR_ARG_RANGE for a device that does not exist. */
   static open(
-    addon: NativeDeviceAddon,
+    addon: NativeAddon,
     options: { ordinal: number; memoryBytes: number; streams: number; chunkBytes: number; stagingThreads: number },
   ): NativeBackend {
     const device = callNative(() => addon.deviceOpen(options));

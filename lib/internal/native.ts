@@ -10,6 +10,7 @@ import addonLoader from '#addon';
 import type { NativeStreamEngineClass } from './native-stream.js';
 import type { NativeDeviceAddon } from './native-device.js';
 import type { NativeOnnxAddon } from './native-onnx.js';
+import type { NativeTfjsAddon } from './native-tfjs.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type {
   NativeBook,
@@ -318,7 +319,7 @@ export interface NativeCopy {
   readonly [cursorBrand]: 'copy';
 }
 
-export interface NativeAddon extends NativeDeviceAddon, NativeOnnxAddon {
+export interface NativeAddon extends NativeDeviceAddon, NativeOnnxAddon, NativeTfjsAddon {
   readonly StreamEngine: NativeStreamEngineClass;
   copyOpen(request: NativeCopyRequest): NativeCopy;
   /** The batch's buffers must not change until the job is finished or closed. */

@@ -46,6 +46,7 @@ function declared(): string[] {
     ['native.ts', /export interface NativeAddon [^{]*\{([\s\S]*?)\n\}/],
     ['native-device.ts', /export interface NativeDeviceAddon \{([\s\S]*?)\n\}/],
     ['native-onnx.ts', /export interface NativeOnnxAddon \{([\s\S]*?)\n\}/],
+    ['native-tfjs.ts', /export interface NativeTfjsAddon \{([\s\S]*?)\n\}/],
   ] as const;
   return interfaces
     .flatMap(([file, pattern]) => {

@@ -180,6 +180,9 @@ class Device : public std::enable_shared_from_this<Device> {
 
   // Waits for all work of all streams.
   virtual void synchronize() = 0;
+  // Waits for what anybody in this process has given to the device so far: other libraries too, whose streams nobody
+  // here knows. Nothing to wait for on the host, where such work is the caller's own.
+  virtual void wait_for_everybody() {}
 };
 
 // The fault plan of the host device; see device/faults.h.

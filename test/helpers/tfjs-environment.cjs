@@ -1,0 +1,35 @@
+'use strict';
+/**
+ * Jest gives each test file a realm of its own, and TensorFlow.js asks its arguments with `instanceof` which typed arrays
+ * they are. So for its tests the realm gets Node's own arrays, and with them the tfjs-node that Node itself has loaded
+ * (scripts/tfjs-node.mjs builds it): once per worker, as in a program. `tfjsNode` is null where it was not built.
+ */
+const { existsSync } = require('node:fs');
+const { join } = require('node:path');
+const util = require('node:util');
+const { TestEnvironment } = require('jest-environment-node');
+
+const FOLDER = join(__dirname, '..', '..', 'build', 'tfjs-node');
+const ARRAYS = [
+  'Float32Array',
+  'Float64Array',
+  'Int32Array',
+  'Uint8ClampedArray',
+  'Int8Array',
+  'Int16Array',
+  'Uint16Array',
+];
+
+module.exports = class TfjsEnvironment extends TestEnvironment {
+  async setup() {
+    await super.setup();
+    for (const name of ARRAYS) this.global[name] = globalThis[name];
+    this.global.tfjsNodeFolder = FOLDER;
+    this.global.tfjsNode = null;
+    if (!existsSync(join(FOLDER, 'ready.json'))) return;
+    process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+    // What tfjs-node 4.22.0 misses on Node 23 and later.
+    util.isNullOrUndefined ??= (value) => value === null || value === undefined;
+    this.global.tfjsNode = require(join(FOLDER, 'node_modules', '@tensorflow', 'tfjs-node'));
+  }
+};
