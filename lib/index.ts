@@ -154,3 +154,4 @@ export {
 export * from './device/index.js';
 export * from './tensor/onnx/index.js';
 export * from './tensor/tfjs/index.js';
+export * from './pipeline/index.js';

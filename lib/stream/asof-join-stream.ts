@@ -27,7 +27,7 @@ import { parseAlignStreams, parseAsofJoin, type ParsedJoin, throwIfAborted } fro
 import { buildRequest, type JoinPlan } from '../join/request.js';
 import { type JoinStats, toJoinStats } from '../join/stats.js';
 import { type Canonical, canonicalValues } from '../schema/canonical.js';
-import { BatchReader } from './batch-reader.js';
+import { BatchReader, type OnWait } from './batch-reader.js';
 import type {
   AlignBatchesOptions,
   AsofJoinStreamOptions,
@@ -64,6 +64,16 @@ export function alignBatches(
   streams: Readonly<Record<string, BatchStreamOptions>>,
   options: AlignBatchesOptions,
 ): JoinedBatches {
+  return alignWatched(leftBatches, streams, options, () => undefined);
+}
+
+/** @internal As `alignBatches`; `onWait` is told when the join begins to wait for a source and when that ends. */
+export function alignWatched(
+  leftBatches: BatchSource,
+  streams: Readonly<Record<string, BatchStreamOptions>>,
+  options: AlignBatchesOptions,
+  onWait: OnWait,
+): JoinedBatches {
   rejectSort(options, 'options');
   if (!isRecord(streams)) throw typeError('streams', 'an object of streams by name', streams);
   const entries = Object.entries(streams).map(([name, stream]) => {
@@ -73,13 +83,13 @@ export function alignBatches(
     return { name, batches, rest };
   });
   const sources = Object.fromEntries(entries.map(({ name, batches }) => [name, batches]));
-  return new BatchJoin(leftBatches, sources, (left, rights) =>
+  const parse: Parse = (left, rights) =>
     parseAlignStreams(
       left,
       Object.fromEntries(entries.map(({ name, rest }, i) => [name, { ...rest, table: rights[i] }])),
       options,
-    ),
-  );
+    );
+  return new BatchJoin(leftBatches, sources, parse, onWait);
 }
 
 function rejectSort(options: unknown, where: string): void {
@@ -105,9 +115,12 @@ class BatchJoin implements JoinedBatches {
   #windows: readonly RightWindow[] = [];
   #started = false;
 
-  constructor(left: BatchSource, rights: Readonly<Record<string, unknown>>, parse: Parse) {
-    this.#left = new BatchReader(left, 'left');
-    this.#sources = Object.entries(rights).map(([name, source]) => ({ name, reader: new BatchReader(source, name) }));
+  constructor(left: BatchSource, rights: Readonly<Record<string, unknown>>, parse: Parse, onWait?: OnWait) {
+    this.#left = new BatchReader(left, 'left', onWait);
+    this.#sources = Object.entries(rights).map(([name, source]) => ({
+      name,
+      reader: new BatchReader(source, name, onWait),
+    }));
     this.#parse = parse;
     this.#stats = this.#sources.map(() => ({ rows: 0, matched: 0, noCandidate: 0, toleranceExceeded: 0 }));
   }

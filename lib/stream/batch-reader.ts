@@ -23,14 +23,18 @@ function sameFields(a: Schema, b: Schema): boolean {
   );
 }
 
+/** Told when a reader begins to wait for its source, and when that ends. */
+export type OnWait = (isWaiting: boolean) => void;
+
 /** One source, read once. `where` names it in messages: `left`, `right`, or a stream's name. */
 export class BatchReader {
   schema: Schema | null = null;
   readonly #where: string;
   readonly #iterator: AsyncGenerator<RecordBatch>;
+  readonly #onWait: OnWait;
   #ahead: Promise<IteratorResult<RecordBatch>> | null = null;
 
-  constructor(source: unknown, where: string) {
+  constructor(source: unknown, where: string, onWait: OnWait = () => undefined) {
     if (
       typeof source !== 'object' ||
       source === null ||
@@ -39,12 +43,13 @@ export class BatchReader {
       throw typeError(where, 'an iterable or async iterable of record batches', source);
     }
     this.#where = where;
+    this.#onWait = onWait;
     this.#iterator = flatten(source as BatchSource, where);
   }
 
   /** The next batch, or null at the end. The one after it is asked for at once. */
   async next(): Promise<RecordBatch | null> {
-    const { done, value } = await (this.#ahead ?? this.#iterator.next());
+    const { done, value } = await this.#pull();
     if (done === true) {
       this.#ahead = Promise.resolve({ done: true, value: undefined });
       return null;
@@ -60,6 +65,15 @@ export class BatchReader {
     }
     this.schema ??= value.schema;
     return value;
+  }
+
+  async #pull(): Promise<IteratorResult<RecordBatch>> {
+    this.#onWait(true);
+    try {
+      return await (this.#ahead ?? this.#iterator.next());
+    } finally {
+      this.#onWait(false);
+    }
   }
 
   /** The first batch, which tells the schema. Throws FS_ERR_SCHEMA where there is none. */
