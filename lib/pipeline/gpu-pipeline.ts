@@ -57,8 +57,8 @@ export class GpuPipeline implements AsyncIterable<PipelineBatch> {
    * The first error in the order of rows ends the iteration, as it is, after the batches before it: of a source, of the
    * join (as `alignBatches`), of the matrix (as `featureMatrix`; rows are counted within the batch), of the device. So do
    * an abort (FS_ERR_ABORTED; batches that are ready are let go) and leaving the loop. In each case what was made and not
-   * taken is released and the sources are closed before the loop is left; only an abort does not wait for a source that
-   * is silent.
+   * taken is released and the sources are closed before the loop is left; but an error or an abort does not wait for a
+   * source that is silent, which is told to close and does when it speaks.
    */
   [Symbol.asyncIterator](): AsyncGenerator<PipelineBatch, void, undefined> {
     return stoppable(this.iterate(), () => {

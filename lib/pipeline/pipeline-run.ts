@@ -7,6 +7,8 @@
  * consumer gets, after the batches before it. Ending, for whatever reason, is one function that waits for the work under
  * way and then gives everything back.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import type { RecordBatch } from 'apache-arrow';
 
 import { planTable } from '../device/column-plan.js';
@@ -44,9 +46,10 @@ export class PipelineRun {
   private made = 0;
   private isMaking = false;
   private isOver = false;
+  private hasFailed = false;
   private isConsumerWaiting = false;
-  /** Sources that the producer waits for, or that are at work in its turn. */
   private sourcesWaited = 0;
+  private holder: Stage | null = null;
   private producerStage: Stage = 'source';
   private producing: Promise<void> = Promise.resolve();
   private ending: Promise<void> | null = null;
@@ -96,7 +99,10 @@ export class PipelineRun {
       this.counts.held++;
       return batch;
     } catch (error) {
-      if (this.ending === null) throw error;
+      if (this.ending === null) {
+        this.hasFailed = true;
+        throw error;
+      }
       if (this.aborted !== null) throw this.aborted;
       return null;
     } finally {
@@ -106,8 +112,8 @@ export class PipelineRun {
   }
 
   /**
-   * Stops everything; settles when nothing is under way, memory is back and the sources are closed. Idempotent. After an
-   * abort it does not wait for a source that is silent.
+   * Stops everything; settles when nothing is under way, memory is back and the sources are closed. Idempotent. A source
+   * that is silent is told to close; an error or an abort does not wait for it, or might never be heard of.
    */
   end(): Promise<void> {
     this.ending ??= this.finish();
@@ -128,10 +134,11 @@ export class PipelineRun {
       batch?.release();
     }
     this.staging.close();
-    if (this.aborted === null) await closed;
+    await (this.hasFailed ? Promise.race([closed, nextTurn()]) : closed);
   }
 
   private abort(): void {
+    this.hasFailed = true;
     this.aborted = createError('FS_ERR_ABORTED', 'the pipeline was aborted', { cause: this.request.signal?.reason });
     void this.end();
   }
@@ -201,12 +208,11 @@ export class PipelineRun {
     this.producerStage = 'stage';
     this.observe();
     try {
-      const fields = table.schema.fields;
-      const plan = planTable(
-        table,
-        fields.map((field, index) => ({ field, index })),
-      );
-      const bytes = await slot.fill(plan.copies, plan.byteLength, () => this.isStopped);
+      const { fields } = table.schema;
+      const chosen = fields.map((field, index) => ({ field, index }));
+      const plan = this.hold('stage', () => planTable(table, chosen));
+      const hold = (run: () => void): void => this.hold('stage', run);
+      const bytes = await slot.fill(plan.copies, plan.byteLength, { hold, isStopped: () => this.isStopped });
       return { outcome: this.copy({ fields, plan, bytes }, slot, this.made++) };
     } catch (error) {
       this.staging.giveBack(slot);
@@ -216,9 +222,11 @@ export class PipelineRun {
 
   private async copy(staged: StagedRows, slot: StagingSlot, index: number): Promise<PipelineBatch> {
     const { signal } = this.stop;
-    const table = await uploadRows(this.request.device, staged, signal).finally(() => this.staging.giveBack(slot));
+    const hold = <T>(run: () => T): T => this.hold('copy', run);
+    const uploaded = hold(() => uploadRows(this.request.device, staged, signal));
+    const table = await uploaded.finally(() => this.staging.giveBack(slot));
     try {
-      const { features, labels } = await this.tensors.make(table, signal);
+      const { features, labels } = await this.tensors.make(table, hold, signal);
       this.counts.bytes += staged.plan.byteLength;
       return new PipelineBatch(index, table.numRows, features, labels, () => {
         // One that nobody took was not held.
@@ -239,32 +247,40 @@ export class PipelineRun {
       }),
     );
     const options = { ...join.options, signal: this.stop.signal };
-    this.joined = alignWatched(left, streams, options, (isWaiting) => this.waitFor(isWaiting));
+    this.joined = alignWatched(left, streams, options, {
+      waiting: (isWaiting) => {
+        this.sourcesWaited += isWaiting ? 1 : -1;
+        this.observe();
+      },
+      joining: (start) => this.hold('join', start),
+    });
     return this.joined[Symbol.asyncIterator]();
   }
 
   private tap(source: unknown, where: string): SourceTap {
-    const tap = new SourceTap(source, where, (run) => {
-      this.waitFor(true);
-      try {
-        return run();
-      } finally {
-        this.waitFor(false);
-      }
-    });
+    const tap = new SourceTap(source, where, (run) => this.hold('source', run));
     this.taps.push(tap);
     return tap;
   }
 
-  private waitFor(isWaiting: boolean): void {
-    this.sourcesWaited += isWaiting ? 1 : -1;
+  /** Runs what may hold the thread. Meanwhile the time is the stage's, whoever waits for what: nobody else gets on. */
+  private hold<T>(stage: Stage, run: () => T): T {
+    const { holder } = this;
+    this.holder = stage;
     this.observe();
+    try {
+      return run();
+    } finally {
+      this.holder = holder;
+      this.observe();
+    }
   }
 
   /** Which stage the time is spent in from now on. */
   private observe(): void {
     if (this.isOver) return;
-    if (!this.isConsumerWaiting) this.clock.enter(this.counts.batches === 0 ? null : 'consumer');
+    if (this.holder !== null) this.clock.enter(this.holder);
+    else if (!this.isConsumerWaiting) this.clock.enter(this.counts.batches === 0 ? null : 'consumer');
     else if (this.queue.length > 0) this.clock.enter('copy');
     else this.clock.enter(this.sourcesWaited > 0 ? 'source' : this.producerStage);
   }

@@ -14,20 +14,27 @@ const PIECE = 4 << 20;
 const SLACK = 1.125;
 const PAGE = 4096;
 
+export interface FillTurns {
+  /** Runs what holds the thread. */
+  readonly hold: (run: () => void) => void;
+  /** Whether the rest is not wanted any more. */
+  readonly isStopped: () => boolean;
+}
+
 export class StagingSlot {
   private lease: PinnedLease | null = null;
 
   constructor(private readonly pool: PinnedBufferPool) {}
 
   /** Fills the slot with a batch's buffers, laid out as in its block of device memory. */
-  async fill(copies: readonly PlannedCopy[], byteLength: number, isStopped: () => boolean): Promise<Uint8Array> {
+  async fill(copies: readonly PlannedCopy[], byteLength: number, { hold, isStopped }: FillTurns): Promise<Uint8Array> {
     const bytes = (await this.room(byteLength)).subarray(0, byteLength);
     let moved = 0;
     for (const { offset, source } of copies) {
       const from = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
       for (let at = 0; at < from.byteLength && !isStopped(); at += PIECE) {
         const piece = from.subarray(at, at + PIECE);
-        bytes.set(piece, offset + at);
+        hold(() => bytes.set(piece, offset + at));
         moved += piece.byteLength;
         if (moved < PIECE) continue;
         moved = 0;

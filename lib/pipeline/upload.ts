@@ -45,15 +45,18 @@ export class TensorMaker {
     private readonly labels: MatrixPlan | null,
   ) {}
 
-  /** Settles when the tensors are ready. On any error nothing stays on the device. */
-  async make(table: DeviceTable, signal: AbortSignal): Promise<BatchTensors> {
+  /** Settles when the tensors are ready; `hold` runs what may hold the thread. On any error nothing stays on the device. */
+  async make(table: DeviceTable, hold: <T>(run: () => T) => T, signal: AbortSignal): Promise<BatchTensors> {
     const made: FeatureMatrix[] = [];
+    const start = ({ options }: MatrixPlan): Promise<FeatureMatrix> => {
+      return hold(() => featureMatrix(table, { ...options, signal }));
+    };
     try {
-      const features = await featureMatrix(table, { ...this.features.options, signal });
+      const features = await start(this.features);
       made.push(features);
       let labels: FeatureMatrix | null = null;
       if (this.labels !== null) {
-        labels = await featureMatrix(table, { ...this.labels.options, signal });
+        labels = await start(this.labels);
         made.push(labels);
       }
       this.hold(made);

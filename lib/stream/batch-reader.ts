@@ -23,18 +23,23 @@ function sameFields(a: Schema, b: Schema): boolean {
   );
 }
 
-/** Told when a reader begins to wait for its source, and when that ends. */
-export type OnWait = (isWaiting: boolean) => void;
+/** Who wants to know where the time of a join goes. */
+export interface JoinWatch {
+  /** A reader begins to wait for its source, or does no longer. */
+  waiting(isWaiting: boolean): void;
+  /** Runs what joins; it may hold the thread. */
+  joining<T>(run: () => T): T;
+}
 
 /** One source, read once. `where` names it in messages: `left`, `right`, or a stream's name. */
 export class BatchReader {
   schema: Schema | null = null;
   readonly #where: string;
   readonly #iterator: AsyncGenerator<RecordBatch>;
-  readonly #onWait: OnWait;
+  readonly #watch: JoinWatch | null;
   #ahead: Promise<IteratorResult<RecordBatch>> | null = null;
 
-  constructor(source: unknown, where: string, onWait: OnWait = () => undefined) {
+  constructor(source: unknown, where: string, watch: JoinWatch | null = null) {
     if (
       typeof source !== 'object' ||
       source === null ||
@@ -43,7 +48,7 @@ export class BatchReader {
       throw typeError(where, 'an iterable or async iterable of record batches', source);
     }
     this.#where = where;
-    this.#onWait = onWait;
+    this.#watch = watch;
     this.#iterator = flatten(source as BatchSource, where);
   }
 
@@ -68,11 +73,11 @@ export class BatchReader {
   }
 
   async #pull(): Promise<IteratorResult<RecordBatch>> {
-    this.#onWait(true);
+    this.#watch?.waiting(true);
     try {
       return await (this.#ahead ?? this.#iterator.next());
     } finally {
-      this.#onWait(false);
+      this.#watch?.waiting(false);
     }
   }
 
