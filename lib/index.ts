@@ -1,6 +1,6 @@
 /** The public names. Everything else may change without notice. */
-export { alignStreams, alignStreamsSync, type AlignResult } from './join/align-streams.js';
-export { asofJoin, asofJoinSync, type JoinReport, type ReportingOptions } from './join/asof-join.js';
+export { alignStreamsSync, type AlignResult } from './join/align-streams.js';
+export { asofJoinSync, type JoinReport, type ReportingOptions } from './join/asof-join.js';
 export type { ExplainPhase, JoinExplain, StreamExplain } from './join/explain.js';
 export type {
   AlignStreamsOptions,
@@ -152,6 +152,7 @@ export {
   type SharedRingOptions,
 } from './stream/shared-ring.js';
 export * from './device/index.js';
+export * from './device/join/index.js';
 export * from './tensor/onnx/index.js';
 export * from './tensor/tfjs/index.js';
 export * from './pipeline/index.js';

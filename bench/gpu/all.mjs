@@ -97,7 +97,9 @@ if (sanitizer === undefined || device === 'host') {
 }
 
 // The times are worth most: they run last, when nothing else does, with what is left.
-const bench = step('Benchmark', node, [flowstate, 'gpu', 'bench', '--device', device, '--json'], { most: 180_000 });
+const bench = step('Benchmark', node, [flowstate, 'gpu', 'bench', '--device', device, '--json'], { most: 120_000 });
+const sizes = device === 'host' ? ['--rows', '10000,1000000', '--seconds', '30'] : ['--seconds', '120'];
+step('Joins', node, [join(ROOT, 'bench', 'gpu', 'join.mjs'), '--device', device, ...sizes], { most: 180_000 });
 
 const page = [
   `# GPU host, ${new Date().toISOString().slice(0, 10)}`,

@@ -4,10 +4,20 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Table, makeVector, vectorFromArray } from 'apache-arrow';
-import { Device, DeviceTensor, GpuDirectReader, PinnedBufferPool, toDevice } from 'flowstate';
+import { Float64, Table, makeVector, vectorFromArray } from 'apache-arrow';
+import {
+  asofJoin,
+  defaultDevice,
+  Device,
+  DeviceTensor,
+  featureMatrix,
+  GpuDirectReader,
+  PinnedBufferPool,
+  toDevice,
+} from 'flowstate';
 
-const device = Device.open(process.argv[2] ?? 'cuda:0');
+process.env.FLOWSTATE_DEVICE = process.argv[2] ?? 'cuda:0';
+const device = Device.open('auto');
 
 // Sizes around what a kernel's blocks and a copy's chunks are made of.
 for (const size of [1, 31, 255, 256, 257, 1023, 65_537, 300_001]) {
@@ -50,6 +60,34 @@ const back = await there.toHost();
 for (const i of [0, 2, 4999, rows - 1]) assert.deepEqual(back.get(i)?.toJSON(), table.get(i)?.toJSON());
 there.release();
 
+// Matrices at the edges of tiles (128 rows of 32 columns, 1,024 rows of one), with nulls.
+for (const [size, width] of [
+  [1, 1],
+  [129, 33],
+  [1025, 5],
+]) {
+  const cells = Array.from({ length: size }, (_, row) => (row % 5 === 2 ? null : row));
+  const column = vectorFromArray(cells, new Float64());
+  const source = new Table(Object.fromEntries(Array.from({ length: width }, (_, c) => [`c${c}`, column])));
+  const numbers = await toDevice(source, { device });
+  for (const layout of ['row', 'column']) {
+    for (const dtype of ['float32', 'float16', 'bfloat16', 'float64']) {
+      const { matrix } = await featureMatrix(numbers, { layout, dtype, fill: 0 });
+      const elements = await matrix.toHost();
+      matrix.release();
+      const one = { float32: 1, float16: 0x3c00, bfloat16: 0x3f80, float64: 1 }[dtype];
+      elements.forEach((element, i) => {
+        const row = layout === 'row' ? Math.floor(i / width) : i % size;
+        if (row < 2 || row % 5 === 2) assert.equal(element, row === 1 ? one : 0);
+      });
+    }
+  }
+  const refused = await featureMatrix(numbers, { nulls: 'error' }).catch((error) => error);
+  if (size > 2) assert.deepEqual([refused.code, refused.details.row], ['FS_ERR_SCHEMA', 2]);
+  else refused.matrix.release();
+  numbers.release();
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'flowstate-exercise-'));
 const reader = new GpuDirectReader({ device, taskBytes: 65_536 });
 try {
@@ -70,6 +108,45 @@ try {
   reader.close();
   rmSync(folder, { recursive: true });
 }
+
+// Joins: sizes around the edges of tiles, sides in order and not, few left rows and many, every direction.
+const rowsOf = (length, step, keys, shuffle) => {
+  const at = (i) => (shuffle ? (i * 7919) % length : i);
+  return new Table({
+    t: makeVector(BigInt64Array.from({ length }, (_, i) => BigInt(at(i) * step))),
+    k: makeVector(Int32Array.from({ length }, (_, i) => (at(i) * 31) % keys)),
+    row: makeVector(Int32Array.from({ length }, (_, i) => i)),
+  });
+};
+for (const [lefts, rights, keys] of [
+  [1, 2047, 3],
+  [255, 1793, 1],
+  [1024, 1024, 7],
+  [2049, 2048, 700],
+  [9, 40_000, 5],
+  [5000, 0, 2],
+]) {
+  for (const direction of ['backward', 'forward', 'nearest']) {
+    for (const shuffle of [false, true]) {
+      const left = rowsOf(lefts, 5, keys, shuffle);
+      const right = rowsOf(rights, 3, keys, shuffle);
+      const options = {
+        on: 't',
+        by: 'k',
+        columns: ['row'],
+        direction,
+        tolerance: 40,
+        ...(shuffle ? { knownAt: 't' } : {}),
+      };
+      const [cpu, gpu] = [
+        await asofJoin(left, right, { ...options, backend: 'native' }),
+        await asofJoin(left, right, { ...options, backend: 'device' }),
+      ];
+      assert.deepEqual([...gpu.getChild('row_right')], [...cpu.getChild('row_right')]);
+    }
+  }
+}
+defaultDevice().trim();
 
 pool.close();
 device.trim();

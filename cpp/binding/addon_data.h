@@ -34,6 +34,7 @@ void register_pinned(Napi::Env env, Napi::Object exports);
 void register_reader(Napi::Env env, Napi::Object exports);
 void register_onnx(Napi::Env env, Napi::Object exports);
 void register_tfjs(Napi::Env env, Napi::Object exports);
+void register_table_join(Napi::Env env, Napi::Object exports);
 void register_io(Napi::Env env, Napi::Object exports);
 void register_book_sim(Napi::Env env, Napi::Object exports);
 void register_book(Napi::Env env, Napi::Object exports);

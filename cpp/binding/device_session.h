@@ -14,6 +14,7 @@
 #include <string>
 
 #include "flowstate/device/device.h"
+#include "flowstate/device/device_matcher.h"
 #include "flowstate/device/device_pool.h"
 #include "flowstate/device/faults.h"
 #include "flowstate/device/pinned_pool.h"
@@ -27,6 +28,7 @@ struct DeviceSession {
   std::shared_ptr<device::DevicePool> pool;
   std::shared_ptr<device::PinnedPool> staging;
   std::shared_ptr<device::Transfer> transfer;
+  std::shared_ptr<device::CopyRate> copy_rate = std::make_shared<device::CopyRate>();
   // Where memoryAffine is queued.
   std::shared_ptr<device::Stream> compute;
   std::uint64_t allocations = 0;

@@ -5,10 +5,13 @@
 #include <utility>
 
 #include "binding/addon_data.h"
+#include "binding/device_session.h"
+#include "binding/external.h"
 #include "binding/guard.h"
 #include "binding/marshal.h"
 #include "flowstate/asof/extent.h"
 #include "flowstate/asof/join.h"
+#include "flowstate/device/device_matcher.h"
 
 namespace flowstate::binding {
 
@@ -171,17 +174,35 @@ Napi::Value result_to_js(Napi::Env env, const asof::JoinRequest& request, asof::
   return object;
 }
 
+// The device that a request names, or null.
+std::shared_ptr<DeviceSession> device_of(const Napi::Object& request) {
+  if (is_nullish(get(request, "device"))) return nullptr;
+  auto session = shared_of<DeviceSession>(get(request, "device"), "a device");
+  session->require_open();
+  return session;
+}
+
+// Any thread; the matches are found on the device where there is one.
+asof::JoinResult join_on(DeviceSession* session, asof::JoinRequest& request, ThreadPool& pool,
+                         const asof::CancelToken& cancel) {
+  if (session == nullptr) return asof::join(request, pool, cancel);
+  device::DeviceMatcher matcher({session->device, session->pool, session->transfer, session->copy_rate});
+  request.matcher = &matcher;
+  return asof::join(request, pool, cancel);
+}
+
 class JoinTask final : public Task {
  public:
   JoinTask(Napi::Env env, Napi::Object pinned, ThreadPool& pool)
-      : Task(env, pinned), request_(request_from_js(pinned)), pool_(pool) {}
+      : Task(env, pinned), request_(request_from_js(pinned)), session_(device_of(pinned)), pool_(pool) {}
 
-  void work() override { result_ = asof::join(request_, pool_, cancel_); }
+  void work() override { result_ = join_on(session_.get(), request_, pool_, cancel_); }
   void cancel() noexcept override { cancel_.cancelled.store(true, std::memory_order_relaxed); }
   Napi::Value result(Napi::Env env) override { return result_to_js(env, request_, std::move(result_)); }
 
  private:
   asof::JoinRequest request_;
+  std::shared_ptr<DeviceSession> session_;
   ThreadPool& pool_;
   asof::CancelToken cancel_;
   asof::JoinResult result_;
@@ -197,9 +218,12 @@ Napi::Object request_argument(const Napi::CallbackInfo& info) {
 // joinSync(request: NativeJoinRequest): NativeJoinResult
 Napi::Value join_sync(const Napi::CallbackInfo& info) {
   return guarded(info, [&info]() -> Napi::Value {
-    const asof::JoinRequest request = request_from_js(request_argument(info));
+    const Napi::Object argument = request_argument(info);
+    asof::JoinRequest request = request_from_js(argument);
+    const auto session = device_of(argument);
     const asof::CancelToken cancel;
-    return result_to_js(info.Env(), request, asof::join(request, data_of(info.Env()).pool(), cancel));
+    return result_to_js(info.Env(), request,
+                        join_on(session.get(), request, data_of(info.Env()).pool(), cancel));
   });
 }
 

@@ -133,8 +133,10 @@ class MatrixArguments {
     const DeviceMemory& memory = source(get(from, "memory"));
     const std::size_t width = std::max<std::size_t>(kWidths[static_cast<std::size_t>(column.type)], 1);
     column.values = region(memory, from, "values", bytes_of_rows(column.type, length), width);
-    column.validity =
-        reinterpret_cast<const std::uint8_t*>(region(memory, from, "validity", (length + 7) / 8, 1));
+    if (const Napi::Value validity = get(from, "validityMemory"); !is_nullish(validity)) {
+      column.validity = reinterpret_cast<const std::uint8_t*>(
+          region(source(validity), from, "validity", (length + 7) / 8, 1));
+    }
     if (const Napi::Value index = get(from, "indexMemory"); !is_nullish(index)) {
       column.index = reinterpret_cast<const std::int32_t*>(
           region(source(index), from, "index", request_.rows * sizeof(std::int32_t), sizeof(std::int32_t)));
@@ -174,8 +176,8 @@ class MatrixArguments {
   std::byte* out_ = nullptr;
 };
 
-// memoryMatrix(target, { rows, type, layout, columns: [{ memory, values, validity, indexMemory, index, length, type,
-// isMask, mean, wholeMean, scale, fill }] }, firstNull): void; queued
+// memoryMatrix(target, { rows, type, layout, columns: [{ memory, values, validityMemory, validity, indexMemory, index,
+// length, type, isMask, mean, wholeMean, scale, fill }] }, firstNull): void; queued
 Napi::Value memory_matrix(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     if (!info[1].IsObject()) throw Error(ErrorCode::ARG_TYPE, "native matrix: expected a request");

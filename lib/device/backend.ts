@@ -103,6 +103,7 @@ export interface MatrixColumn {
   readonly length: number;
   readonly values: number;
   /** Null: no row is null. */
+  readonly validityMemory: Memory | null;
   readonly validity: number | null;
   /** int32: the column's row by row of the matrix, outside [0, length) for null; null: the same row. */
   readonly indexMemory: Memory | null;

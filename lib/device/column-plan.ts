@@ -16,8 +16,10 @@ import { appendBits } from './bits.js';
 /** Every buffer starts at a multiple of this: what TensorFlow and the copy engines want. */
 export const BUFFER_ALIGNMENT = 256;
 
-/** Bytes [byteOffset, byteOffset + byteLength) of the block. */
+/** Bytes [byteOffset, byteOffset + byteLength) of one of the table's blocks. */
 export interface Region {
+  /** Which: a table that was uploaded has one, a table that a join made shares those of its inputs. */
+  readonly block: number;
   readonly byteOffset: number;
   readonly byteLength: number;
 }
@@ -32,6 +34,20 @@ export interface ColumnPlan {
   readonly values: Region | null;
   readonly children: readonly ColumnPlan[];
   readonly dictionary: ColumnPlan | null;
+}
+
+/** The plan with its regions in other blocks: `blockOf` says which. */
+export function relocate(plan: ColumnPlan, blockOf: (block: number) => number): ColumnPlan {
+  const moved = (region: Region | null): Region | null =>
+    region === null ? null : { ...region, block: blockOf(region.block) };
+  return {
+    ...plan,
+    validity: moved(plan.validity),
+    offsets: moved(plan.offsets),
+    values: moved(plan.values),
+    children: plan.children.map((child) => relocate(child, blockOf)),
+    dictionary: plan.dictionary === null ? null : relocate(plan.dictionary, blockOf),
+  };
 }
 
 /** Bytes to put at an offset of the block. */
@@ -216,7 +232,7 @@ class Planner {
   private place(byteLength: number): Region {
     const byteOffset = Math.ceil(this.byteLength / BUFFER_ALIGNMENT) * BUFFER_ALIGNMENT;
     this.byteLength = byteOffset + byteLength;
-    return { byteOffset, byteLength };
+    return { block: 0, byteOffset, byteLength };
   }
 
   private copy(offset: number, source: ArrayBufferView): void {

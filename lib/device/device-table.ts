@@ -1,11 +1,14 @@
-/** An Arrow table in device memory: one block, in it every buffer of every column, validity bitmaps included. */
-import { Data, DataType, type Field, RecordBatch, Schema, Struct, Table, Vector } from 'apache-arrow';
+/**
+ * An Arrow table in device memory: every buffer of every column, validity bitmaps included, in one block that was
+ * uploaded, or, where a join made the table, in blocks that it may share with the tables that were joined.
+ */
+import { Data, DataType, type Field, RecordBatch, Schema, Struct, Table } from 'apache-arrow';
 
 import { didYouMean, listNames } from '../internal/suggest.js';
 import { fail } from '../internal/validate.js';
 import { localField, typeName } from '../schema/arrow-types.js';
-import { fixedColumn } from '../storage/make-column.js';
 import type { ColumnPlan, Region } from './column-plan.js';
+import { columnsToHost } from './columns-to-host.js';
 import type { Device } from './device.js';
 import type { DeviceBuffer } from './device-buffer.js';
 import { DeviceTensor } from './device-tensor.js';
@@ -29,7 +32,8 @@ export class DeviceColumn {
   constructor(
     readonly name: string,
     private readonly table: DeviceTable,
-    private readonly plan: ColumnPlan,
+    /** @internal */
+    readonly plan: ColumnPlan,
   ) {
     this.type = plan.type;
     this.length = plan.length;
@@ -66,12 +70,13 @@ export class DeviceColumn {
         },
       );
     }
-    return new DeviceTensor(this.table.buffer.retain(), dtype, [this.length], this.plan.values.byteOffset);
+    const { block, byteOffset } = this.plan.values;
+    return new DeviceTensor(this.table.block(block).retain(), dtype, [this.length], byteOffset);
   }
 
   private region(region: Region | null): DeviceRegion | null {
     if (region === null) return null;
-    const { buffer } = this.table;
+    const buffer = this.table.block(region.block);
     return {
       ...region,
       get devicePointer(): bigint {
@@ -85,39 +90,38 @@ export class DeviceTable {
   readonly schema: Schema;
   readonly numRows: number;
   readonly columns: readonly DeviceColumn[];
-  /** Of the one block that holds everything. */
+  /** Of its blocks, those that it shares included. */
   readonly byteLength: number;
-  private held: DeviceBuffer | null;
+  private held: readonly DeviceBuffer[] | null;
 
-  /** @internal Takes over one claim on the buffer. */
-  constructor(
-    buffer: DeviceBuffer,
-    fields: readonly Field[],
-    private readonly plans: readonly ColumnPlan[],
-    rows: number,
-  ) {
-    this.held = buffer;
+  /** @internal Takes over one claim on each block; there is at least one. */
+  constructor(blocks: readonly DeviceBuffer[], fields: readonly Field[], plans: readonly ColumnPlan[], rows: number) {
+    this.held = blocks;
     this.schema = new Schema(fields.map(localField));
     this.numRows = rows;
-    this.byteLength = buffer.byteLength;
+    this.byteLength = blocks.reduce((bytes, block) => bytes + block.byteLength, 0);
     this.columns = plans.map((plan, i) => new DeviceColumn(fields[i]?.name ?? '', this, plan));
   }
 
   /** @internal */
-  get buffer(): DeviceBuffer {
+  get blocks(): readonly DeviceBuffer[] {
     return this.held ?? fail('FS_ERR_CLOSED', 'the device table was released');
   }
+  /** @internal */
+  block(index: number): DeviceBuffer {
+    return this.blocks[index] ?? fail('FS_ERR_INTERNAL', `the device table has no block ${index}`);
+  }
   get device(): Device {
-    return this.buffer.device;
+    return this.block(0).device;
   }
   get isReleased(): boolean {
     return this.held === null;
   }
   get isReady(): boolean {
-    return this.buffer.isReady;
+    return this.blocks.every((block) => block.isReady);
   }
-  ready(): Promise<void> {
-    return this.buffer.ready();
+  async ready(): Promise<void> {
+    await Promise.all(this.blocks.map((block) => block.ready()));
   }
 
   /** The column called `name`. Throws FS_ERR_COLUMN_MISSING. */
@@ -135,74 +139,35 @@ export class DeviceTable {
 
   /** A copy on the host: one record batch, the very bytes that are on the device. */
   async toHost(options: { readonly signal?: AbortSignal } = {}): Promise<Table> {
-    const bytes = new Uint8Array(new ArrayBuffer(this.byteLength));
-    if (bytes.byteLength > 0) await this.buffer.download(bytes, 0, options.signal ?? null);
-    const reader = new HostColumns(bytes);
-    const children = this.plans.map((plan) => reader.data(plan));
-    const struct = new Data(
-      new Struct(this.schema.fields),
-      0,
-      this.numRows,
-      0,
-      [undefined, undefined, undefined],
-      children,
+    const children = await columnsToHost(
+      this,
+      this.columns.map((column) => column.plan),
+      options.signal ?? null,
     );
+    const struct = new Data(new Struct(this.schema.fields), 0, this.numRows, 0, undefined, [...children]);
     return new Table(this.schema, [new RecordBatch(this.schema, struct)]);
   }
 
-  /** Gives the memory back, once the tensors over it are released too; idempotent. */
+  /** @internal The same table with claims of its own. */
+  share(): DeviceTable {
+    const plans = this.columns.map((column) => column.plan);
+    return new DeviceTable(
+      this.blocks.map((block) => block.retain()),
+      this.schema.fields,
+      plans,
+      this.numRows,
+    );
+  }
+
+  /** Gives the memory back, once the tensors and tables over it are released too; idempotent. */
   release(): void {
     const { held } = this;
     this.held = null;
-    held?.release();
+    for (const block of held ?? []) block.release();
   }
 
   [Symbol.dispose](): void {
     this.release();
-  }
-}
-
-/** Arrow columns over the downloaded block. */
-class HostColumns {
-  private readonly dictionaries = new Map<ColumnPlan, Vector>();
-
-  constructor(private readonly bytes: Uint8Array) {}
-
-  data(plan: ColumnPlan): Data {
-    const { type, length, nullCount } = plan;
-    const nullBitmap = plan.validity === null ? null : this.region(plan.validity);
-    const rows = { length, nullCount, nullBitmap };
-    if (DataType.isNull(type)) return new Data(type, 0, length, length);
-    if (DataType.isDictionary(type) && plan.values !== null && plan.dictionary !== null) {
-      const codes = fixedColumn(type.indices, rows, this.region(plan.values));
-      const buffers = [undefined, codes.values, nullBitmap ?? undefined] as const;
-      return new Data(type, 0, length, nullCount, [...buffers], [], this.dictionary(plan.dictionary));
-    }
-    if (plan.offsets !== null) {
-      const isLarge = plan.offsets.byteLength === (length + 1) * 8;
-      const { buffer } = this.bytes;
-      const at = this.bytes.byteOffset + plan.offsets.byteOffset;
-      const offsets = isLarge ? new BigInt64Array(buffer, at, length + 1) : new Int32Array(buffer, at, length + 1);
-      const values = plan.values === null ? undefined : this.region(plan.values);
-      const children = plan.children.map((child) => this.data(child));
-      return new Data(type, 0, length, nullCount, [offsets as Int32Array, values, nullBitmap ?? undefined], children);
-    }
-    if (plan.values !== null) return fixedColumn(type, rows, this.region(plan.values));
-    const children = plan.children.map((child) => this.data(child));
-    return new Data(type, 0, length, nullCount, [undefined, undefined, nullBitmap ?? undefined], children);
-  }
-
-  private dictionary(plan: ColumnPlan): Vector {
-    let vector = this.dictionaries.get(plan);
-    if (vector === undefined) {
-      vector = new Vector([this.data(plan)]);
-      this.dictionaries.set(plan, vector);
-    }
-    return vector;
-  }
-
-  private region({ byteOffset, byteLength }: Region): Uint8Array {
-    return this.bytes.subarray(byteOffset, byteOffset + byteLength);
   }
 }
 

@@ -214,7 +214,7 @@ function tableOf(
   columns: ReturnType<typeof planTable>['columns'],
 ): DeviceTable {
   return new DeviceTable(
-    buffer,
+    [buffer],
     fields.map(({ field }) => field),
     columns,
     table.numRows,

@@ -1,4 +1,6 @@
-/** Devices, their memory, and what moves data there. */
+/** Devices, their memory, and what moves data there. With them joins know `backend: 'device'`. */
+import './join-executor.js';
+
 export type { Copied, DeviceInfo, DeviceMemoryInfo } from './backend.js';
 export type { NativeTransferStats as TransferStats } from '../internal/native-device.js';
 export { defaultDevice, Device, type DeviceId, type DeviceOptions, type HostRegistration } from './device.js';

@@ -77,7 +77,7 @@ function floats(bytes: Uint8Array, at: number, count: number): Float32Array {
   return new Float32Array(bytes.buffer, bytes.byteOffset + at, count);
 }
 
-/** Throws FS_ERR_ARG_TYPE for memory of the addon. */
+/** The very bytes of a block of this device. Throws FS_ERR_ARG_TYPE for memory of the addon. */
 export function bytesOf(memory: Memory): Uint8Array<ArrayBuffer> {
   if (!(memory instanceof PlainMemory)) throw typeError('memory', 'memory of this device', memory);
   return memory.get();

@@ -157,10 +157,11 @@ function parseColumn(
   const column = common.table.column(requireString(given.column, `${where}.column`));
   const type = featureTypeOf(column);
   const plain: MatrixColumn = {
-    memory: common.table.buffer.memory,
+    memory: common.table.block(column.values?.block ?? 0).memory,
     type,
     length: column.length,
     values: column.values?.byteOffset ?? 0,
+    validityMemory: column.validity === null ? null : common.table.block(column.validity.block).memory,
     validity: column.validity?.byteOffset ?? null,
     indexMemory: common.index?.buffer.memory ?? null,
     index: common.index?.byteOffset ?? null,

@@ -13,7 +13,15 @@ import type {
   NativeReaderStats,
   NativeTransferStats,
 } from '../internal/native-device.js';
+import type {
+  NativeOwned,
+  NativeTableIndex,
+  NativeTableJoin,
+  NativeTableJoinResult,
+  NativeTableRight,
+} from '../internal/native-tables.js';
 import { typeError } from '../internal/validate.js';
+import { joinError } from '../join/native-executor.js';
 import {
   type Copied,
   type DeviceBackend,
@@ -45,7 +53,11 @@ export function callNative<T>(call: () => T): T {
 }
 
 /** Awaits a native task, cancelled by the signal. */
-export async function settle<T>(start: () => NativeTask<T>, signal: AbortSignal | null): Promise<T> {
+export async function settle<T>(
+  start: () => NativeTask<T>,
+  signal: AbortSignal | null,
+  toError: (thrown: unknown) => unknown = fromNative,
+): Promise<T> {
   throwIfAborted(signal);
   const task = callNative(start);
   const cancel = (): void => task.cancel();
@@ -57,7 +69,7 @@ export async function settle<T>(start: () => NativeTask<T>, signal: AbortSignal 
     return result;
   } catch (error) {
     throwIfAborted(signal);
-    throw fromNative(error);
+    throw toError(error);
   } finally {
     signal?.removeEventListener('abort', cancel);
   }
@@ -98,6 +110,7 @@ class NativeDeviceBlock implements Memory {
         ...column,
         type: FEATURE_TYPES.indexOf(column.type),
         memory: handleOf(column.memory),
+        validityMemory: column.validityMemory === null ? null : handleOf(column.validityMemory),
         indexMemory: column.indexMemory === null ? null : handleOf(column.indexMemory),
       })),
     };
@@ -128,6 +141,11 @@ export class NativeBackend implements DeviceBackend {
     readonly device: NativeDevice,
     readonly info: DeviceInfo,
   ) {}
+
+  /** For the addon's other functions that take a device. */
+  get handle(): NativeDevice {
+    return this.device;
+  }
 
   /** Throws FS_ERR_CUDA_UNAVAILABLE with the reason, FS_ERR_ARG_RANGE for a device that does not exist. */
   static open(
@@ -171,6 +189,22 @@ export class NativeBackend implements DeviceBackend {
   }
   openReader(options: ReaderOptions): RangeReader {
     return NativeRangeReader.open(this.addon, this.device, options);
+  }
+  indexTable(right: NativeTableRight, signal: AbortSignal | null): Promise<NativeTableIndex> {
+    return settle(() => this.addon.tableIndex(this.device, right), signal);
+  }
+  indexBytes(index: NativeTableIndex): number {
+    return callNative(() => this.addon.tableIndexBytes(index));
+  }
+  releaseIndex(index: NativeTableIndex): void {
+    callNative(() => this.addon.tableIndexRelease(index));
+  }
+  joinTables(request: NativeTableJoin, signal: AbortSignal | null): Promise<NativeTableJoinResult> {
+    return settle(() => this.addon.tableJoin(this.device, request), signal, joinError);
+  }
+  /** Memory that a join allocated. */
+  adopt({ memory, byteLength }: NativeOwned): Memory {
+    return new NativeDeviceBlock(this.addon, memory, byteLength);
   }
   arm(call: number, nth: number, times: number): void {
     callNative(() => this.addon.deviceArm(this.device, call, nth, times));

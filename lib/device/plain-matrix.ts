@@ -47,8 +47,8 @@ export class PlainMatrix {
 
 /** The column's row for a row of the matrix; -1: null. */
 function rowsOf(column: MatrixColumn, bytesOf: (memory: Memory) => Uint8Array<ArrayBuffer>): (row: number) => number {
-  const { length, validity, indexMemory } = column;
-  const bits = validity === null ? null : bytesOf(column.memory).subarray(validity);
+  const { length, validityMemory, indexMemory } = column;
+  const bits = validityMemory === null ? null : bytesOf(validityMemory).subarray(column.validity ?? 0);
   const isValid = (row: number): boolean => bits === null || (((bits[row >> 3] ?? 0) >> (row & 7)) & 1) === 1;
   if (indexMemory === null) return (row) => (isValid(row) ? row : -1);
   const memory = bytesOf(indexMemory);

@@ -38,7 +38,7 @@ export async function toDevice(table: Table, options: ToDeviceOptions = {}): Pro
     const copies = plan.copies.map(({ offset, source }) => ({ memory: buffer.memory, offset, host: source }));
     await device.backend.upload(copies, signal);
     return new DeviceTable(
-      buffer,
+      [buffer],
       fields.map(({ field }) => field),
       plan.columns,
       rowCount(table),

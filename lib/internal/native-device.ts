@@ -122,6 +122,7 @@ export interface NativeMatrixColumn {
   readonly type: number;
   readonly length: number;
   readonly values: number;
+  readonly validityMemory: NativeMemory | null;
   readonly validity: number | null;
   readonly indexMemory: NativeMemory | null;
   readonly index: number | null;

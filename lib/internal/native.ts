@@ -8,8 +8,9 @@
 import addonLoader from '#addon';
 
 import type { NativeStreamEngineClass } from './native-stream.js';
-import type { NativeDeviceAddon } from './native-device.js';
+import type { NativeDevice, NativeDeviceAddon } from './native-device.js';
 import type { NativeOnnxAddon } from './native-onnx.js';
+import type { NativeTableAddon } from './native-tables.js';
 import type { NativeTfjsAddon } from './native-tfjs.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type {
@@ -138,6 +139,8 @@ export interface NativeJoinRequest {
   /** 0: all threads of the pool. */
   readonly threads: number;
   readonly explain: boolean;
+  /** Finds the matches of all streams. */
+  readonly device?: NativeDevice;
 }
 
 /** Null slots are zero bytes; `validity` is null when `nullCount` is 0. Bitmaps start at bit 0. */
@@ -319,7 +322,7 @@ export interface NativeCopy {
   readonly [cursorBrand]: 'copy';
 }
 
-export interface NativeAddon extends NativeDeviceAddon, NativeOnnxAddon, NativeTfjsAddon {
+export interface NativeAddon extends NativeDeviceAddon, NativeOnnxAddon, NativeTableAddon, NativeTfjsAddon {
   readonly StreamEngine: NativeStreamEngineClass;
   copyOpen(request: NativeCopyRequest): NativeCopy;
   /** The batch's buffers must not change until the job is finished or closed. */

@@ -1,6 +1,6 @@
 /**
- * What runs a join, and the choice among them: the native addon, or JavaScript. All give the same result, bit for
- * bit; the choice is about speed and about what is installed.
+ * What runs a join, and the choice among them: the native addon, a device, or JavaScript. All give the same result, bit
+ * for bit; the choice is about speed and about what is installed.
  */
 import { createError } from '../errors/from-native.js';
 import { loadAddon, type NativeJoinRequest, type NativeJoinResult } from '../internal/native.js';
@@ -10,13 +10,14 @@ import { createNativeExecutor } from './native-executor.js';
 import type { Backend } from './options.js';
 
 export interface Executor {
-  readonly name: 'native' | 'javascript';
+  readonly name: 'native' | 'device' | 'javascript';
   /** Settles after the work is done or aborted; inputs must stay unchanged until then. */
   run(request: NativeJoinRequest, signal: AbortSignal | null): Promise<NativeJoinResult>;
   runSync(request: NativeJoinRequest): NativeJoinResult;
 }
 
 const javascript = createJavascriptExecutor();
+let device: (() => Executor) | null = null;
 let native: Executor | null = null;
 let warned = false;
 
@@ -28,9 +29,19 @@ function nativeExecutor(): Executor | string {
   return native;
 }
 
+/** What `backend: 'device'` asks for; devices are a layer above joins and bring theirs along. */
+export function provideDeviceExecutor(open: () => Executor): void {
+  device = open;
+}
+
+/** Where a device would run joins but has no addon of its own to run them. */
+export function javascriptExecutor(): Executor {
+  return javascript;
+}
+
 /**
  * The executor for a `backend` option; FLOWSTATE_BACKEND decides where that is 'auto'. Throws
- * FS_ERR_ADDON_UNAVAILABLE when 'native' cannot be had, FS_ERR_CUDA_UNAVAILABLE for 'device', and
+ * FS_ERR_ADDON_UNAVAILABLE when 'native' cannot be had, what opening the default device throws for 'device', and
  * FS_ERR_OPTION_UNKNOWN for an unknown FLOWSTATE_BACKEND.
  */
 export function selectExecutor(option: Backend): Executor {
@@ -41,7 +52,8 @@ export function selectExecutor(option: Backend): Executor {
       : option;
   if (backend === 'javascript') return javascript;
   if (backend === 'device') {
-    throw createError('FS_ERR_CUDA_UNAVAILABLE', "backend 'device' is not there yet; use 'auto'");
+    if (device !== null) return device();
+    throw createError('FS_ERR_INTERNAL', 'no device executor was provided');
   }
   const found = nativeExecutor();
   if (typeof found !== 'string') return found;

@@ -10,7 +10,7 @@ export interface ExplainPhase {
 }
 
 export interface StreamExplain {
-  /** 'merge', 'grouped', 'sort' or 'probe' natively; 'javascript' otherwise. */
+  /** 'merge', 'grouped', 'sort' or 'probe' natively; 'device merge' or 'device probe' on one; 'javascript' otherwise. */
   readonly plan: string;
   /** One sentence with the statistics that decided. */
   readonly reason: string;
@@ -19,7 +19,7 @@ export interface StreamExplain {
 }
 
 export interface JoinExplain<Streams = StreamExplain> {
-  readonly executor: 'native' | 'javascript';
+  readonly executor: 'native' | 'device' | 'javascript';
   /** Nanoseconds of request building, execution and assembly, in the calling thread's wall time. */
   readonly ns: { readonly request: number; readonly execute: number; readonly assemble: number };
   readonly streams: Streams;

@@ -1,11 +1,12 @@
 /** The executor in the native addon: one call, errors rebuilt as classes, an AbortSignal that cancels the task. */
 import { fromNative, isNativeErrorRecord } from '../errors/from-native.js';
 import type { NativeAddon, NativeJoinRequest } from '../internal/native.js';
+import type { NativeDevice } from '../internal/native-device.js';
 import type { Executor } from './executor.js';
 import { throwIfAborted } from './parse-options.js';
 
-/** The core numbers the sides, 0 and 1; callers read names. */
-function joinError(thrown: unknown): unknown {
+/** What native code threw. The core numbers the sides, 0 and 1; callers read names. */
+export function joinError(thrown: unknown): unknown {
   if (!isNativeErrorRecord(thrown) || !('side' in thrown.details)) return fromNative(thrown);
   const side = Number(thrown.details.side) === 0 ? 'left' : 'right';
   return fromNative({ ...thrown, details: { ...thrown.details, side } });
@@ -22,12 +23,15 @@ function isSmall(request: NativeJoinRequest): boolean {
   return rows <= INLINE_ROWS;
 }
 
-export function createNativeExecutor(addon: NativeAddon): Executor {
+/** `device`: finds the matches; the rest of the work is the CPU's. */
+export function createNativeExecutor(addon: NativeAddon, device: NativeDevice | null = null): Executor {
+  const placed = (request: NativeJoinRequest): NativeJoinRequest =>
+    device === null ? request : { ...request, device };
   return {
-    name: 'native',
+    name: device === null ? 'native' : 'device',
     runSync(request) {
       try {
-        return addon.joinSync(request);
+        return addon.joinSync(placed(request));
       } catch (error) {
         throw joinError(error);
       }
@@ -35,8 +39,8 @@ export function createNativeExecutor(addon: NativeAddon): Executor {
     async run(request, signal) {
       let cancel: (() => void) | null = null;
       try {
-        if (isSmall(request)) return addon.joinSync(request);
-        const task = addon.join(request);
+        if (device === null && isSmall(request)) return addon.joinSync(request);
+        const task = addon.join(placed(request));
         cancel = () => task.cancel();
         signal?.addEventListener('abort', cancel, { once: true });
         const result = await task.promise;

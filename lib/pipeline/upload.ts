@@ -24,7 +24,7 @@ export async function uploadRows(
   const buffer = device.allocate(plan.byteLength);
   try {
     await device.backend.upload([{ memory: buffer.memory, offset: 0, host: bytes }], signal);
-    return new DeviceTable(buffer, fields, plan.columns, plan.rows);
+    return new DeviceTable([buffer], fields, plan.columns, plan.rows);
   } catch (error) {
     buffer.release();
     throw error;

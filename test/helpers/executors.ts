@@ -15,6 +15,16 @@ export const { addon, reason } = loadAddon();
 export const javascript = createJavascriptExecutor();
 export const native = addon === null ? null : createNativeExecutor(addon);
 
+/** Matches found on a device; null without the addon. */
+export function device(id: 'host' | `cuda:${number}` = 'host') {
+  if (addon === null) return null;
+  const ordinal = id === 'host' ? -1 : Number(id.slice('cuda:'.length));
+  return createNativeExecutor(
+    addon,
+    addon.deviceOpen({ ordinal, memoryBytes: 0, streams: 0, chunkBytes: 0, stagingThreads: 0 }),
+  );
+}
+
 /** Plans and thread counts that every case runs on natively. */
 export const VARIANTS = Object.entries(NativePlan).flatMap(([name, plan]) =>
   [1, 2, 3, 4].map((threads) => ({ name: `${name} × ${threads}`, plan, threads })),

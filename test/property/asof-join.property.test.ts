@@ -6,13 +6,25 @@ import { asofJoinSync } from '../../lib/index';
 import { parseAsofJoin } from '../../lib/join/parse-options';
 import { buildRequest } from '../../lib/join/request';
 import { cellsOf } from '../helpers/columns';
-import { addon, attempt, javascript, native, reason, resultText, variant, VARIANTS } from '../helpers/executors';
+import {
+  addon,
+  attempt,
+  device,
+  javascript,
+  native,
+  reason,
+  resultText,
+  variant,
+  VARIANTS,
+} from '../helpers/executors';
 import { type JoinCase, joinCase } from '../helpers/join-cases';
 import { oracle, type OracleRow } from '../helpers/oracle';
 import { runs } from '../helpers/property';
 
 if (addon === null) console.warn(`native executor not tested: ${reason}`);
-const backends = addon === null ? (['javascript'] as const) : (['javascript', 'native'] as const);
+const backends = addon === null ? (['javascript'] as const) : (['javascript', 'native', 'device'] as const);
+
+const hostDevice = device();
 
 const INT64_MAX = 2n ** 63n - 1n;
 
@@ -33,7 +45,7 @@ function expectedAges(
   return ages.some((age) => typeof age === 'bigint' && (age > INT64_MAX || age < -INT64_MAX - 1n)) ? null : ages;
 }
 
-function checkAgainstOracle(join: JoinCase, backend: 'javascript' | 'native'): void {
+function checkAgainstOracle(join: JoinCase, backend: (typeof backends)[number]): void {
   const rows = oracle(join.oracleLeft, join.oracleRight, join.oracleOptions);
   const kept = rows.flatMap((row, l) => (join.options.how === 'inner' && row.right < 0 ? [] : [l]));
   const ages = expectedAges(join, rows, kept);
@@ -73,12 +85,12 @@ describe.each(backends)('%s', (backend) => {
   test('gives the rows, values, ages and statistics of the oracle', () => {
     fc.assert(
       fc.property(joinCase, (join) => checkAgainstOracle(join, backend)),
-      runs(backend === 'native' ? 400 : 1200),
+      runs(backend === 'javascript' ? 1200 : 400),
     );
   });
 });
 
-(native === null ? describe.skip : describe)('native plans and threads', () => {
+(native === null ? describe.skip : describe)('native plans and threads, and the device', () => {
   test('give the JavaScript result bit for bit', () => {
     fc.assert(
       fc.property(joinCase, (join) => {
@@ -92,6 +104,8 @@ describe.each(backends)('%s', (backend) => {
           const actual = attempt(() => native!.runSync(varied));
           expect({ plan, threads, result: resultText(request, actual) }).toEqual({ plan, threads, result: expected });
         }
+        const onDevice = attempt(() => hostDevice!.runSync(request));
+        expect({ device: resultText(request, onDevice) }).toEqual({ device: expected });
       }),
       runs(250),
     );

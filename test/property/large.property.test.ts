@@ -9,9 +9,11 @@ import type { AsofJoinOptions } from '../../lib/index';
 import { parseAsofJoin } from '../../lib/join/parse-options';
 import { buildRequest } from '../../lib/join/request';
 import { type Cell, makeTable, typeNamed } from '../helpers/columns';
-import { attempt, javascript, native, resultText, variant, VARIANTS } from '../helpers/executors';
+import { attempt, device, javascript, native, resultText, variant, VARIANTS } from '../helpers/executors';
 import { oracle, type OracleSide } from '../helpers/oracle';
 import { runs } from '../helpers/property';
+
+const hostDevice = device();
 
 /** Numbers in [0, 1) from a 32-bit seed (mulberry32). */
 function random(seed: number): () => number {
@@ -83,53 +85,58 @@ function tableOf(shape: Shape, side: ReturnType<typeof sideOf>): Table {
   );
 }
 
-(native === null ? test.skip : test)('native plans and threads give the JavaScript result, and that the oracle', () => {
-  fc.assert(
-    fc.property(shapes, choices, (shape, { knownAt, lag, ...choice }) => {
-      const next = random(shape.seed);
-      const left = sideOf(shape, shape.leftRows, shape.leftSorted, next);
-      const right = sideOf(shape, shape.rightRows, shape.rightSorted, next);
-      const usedLag = choice.direction === 'forward' ? undefined : lag;
-      const options: AsofJoinOptions = {
-        on: 'time',
-        by: shape.keys === 0 ? [] : 'key',
-        ...choice,
-        ...(usedLag === undefined ? {} : { lag: usedLag }),
-        ...(knownAt ? { knownAt: 'known' } : {}),
-        columns: ['text', 'flag', 'half', 'time'],
-        age: 'age',
-        matched: 'hit',
-      };
-      const { request: plain } = buildRequest(parseAsofJoin(tableOf(shape, left), tableOf(shape, right), options));
-      const request = { ...plain, streams: plain.streams.map((stream) => ({ ...stream, wantIndices: true })) };
-      const reference = javascript.runSync(request);
-      const expected = resultText(request, reference);
-      for (const { plan, threads } of VARIANTS) {
-        const actual = attempt(() => native!.runSync(variant(request, plan, threads)));
-        expect({ plan, threads, result: resultText(request, actual) }).toEqual({ plan, threads, result: expected });
-      }
-      const nullsEqual = choice.nullKeys === 'equal';
-      const keyText = (key: number | null) =>
-        shape.keys === 0 ? '' : key === null ? (nullsEqual ? 'null' : null) : `${key}`;
-      const sample = Array.from({ length: 12 }, () => Math.floor(next() * shape.leftRows));
-      const oracleRight: OracleSide = {
-        times: right.times,
-        keys: right.keys.map(keyText),
-        ...(knownAt ? { known: right.known } : {}),
-      };
-      const rows = oracle(
-        { times: sample.map((l) => left.times[l] ?? null), keys: sample.map((l) => keyText(left.keys[l] ?? null)) },
-        oracleRight,
-        { ...choice, allowExact: choice.allowExactMatches, tolerance: choice.tolerance ?? null, lag: usedLag ?? 0n },
-      );
-      const indices = new Int32Array(reference.streams[0]!.indices!);
-      const selection = reference.selection === null ? null : new Int32Array(reference.selection);
-      rows.forEach((row, i) => {
-        const l = sample[i]!;
-        const at = selection === null ? l : selection.indexOf(l);
-        expect({ l, right: at < 0 ? -1 : indices[at] }).toEqual({ l, right: row.right });
-      });
-    }),
-    runs(14),
-  );
-});
+(native === null ? test.skip : test)(
+  'native plans and threads, and the device, give the JavaScript result, and that the oracle',
+  () => {
+    fc.assert(
+      fc.property(shapes, choices, (shape, { knownAt, lag, ...choice }) => {
+        const next = random(shape.seed);
+        const left = sideOf(shape, shape.leftRows, shape.leftSorted, next);
+        const right = sideOf(shape, shape.rightRows, shape.rightSorted, next);
+        const usedLag = choice.direction === 'forward' ? undefined : lag;
+        const options: AsofJoinOptions = {
+          on: 'time',
+          by: shape.keys === 0 ? [] : 'key',
+          ...choice,
+          ...(usedLag === undefined ? {} : { lag: usedLag }),
+          ...(knownAt ? { knownAt: 'known' } : {}),
+          columns: ['text', 'flag', 'half', 'time'],
+          age: 'age',
+          matched: 'hit',
+        };
+        const { request: plain } = buildRequest(parseAsofJoin(tableOf(shape, left), tableOf(shape, right), options));
+        const request = { ...plain, streams: plain.streams.map((stream) => ({ ...stream, wantIndices: true })) };
+        const reference = javascript.runSync(request);
+        const expected = resultText(request, reference);
+        for (const { plan, threads } of VARIANTS) {
+          const actual = attempt(() => native!.runSync(variant(request, plan, threads)));
+          expect({ plan, threads, result: resultText(request, actual) }).toEqual({ plan, threads, result: expected });
+        }
+        const onDevice = attempt(() => hostDevice!.runSync(request));
+        expect({ device: resultText(request, onDevice) }).toEqual({ device: expected });
+        const nullsEqual = choice.nullKeys === 'equal';
+        const keyText = (key: number | null) =>
+          shape.keys === 0 ? '' : key === null ? (nullsEqual ? 'null' : null) : `${key}`;
+        const sample = Array.from({ length: 12 }, () => Math.floor(next() * shape.leftRows));
+        const oracleRight: OracleSide = {
+          times: right.times,
+          keys: right.keys.map(keyText),
+          ...(knownAt ? { known: right.known } : {}),
+        };
+        const rows = oracle(
+          { times: sample.map((l) => left.times[l] ?? null), keys: sample.map((l) => keyText(left.keys[l] ?? null)) },
+          oracleRight,
+          { ...choice, allowExact: choice.allowExactMatches, tolerance: choice.tolerance ?? null, lag: usedLag ?? 0n },
+        );
+        const indices = new Int32Array(reference.streams[0]!.indices!);
+        const selection = reference.selection === null ? null : new Int32Array(reference.selection);
+        rows.forEach((row, i) => {
+          const l = sample[i]!;
+          const at = selection === null ? l : selection.indexOf(l);
+          expect({ l, right: at < 0 ? -1 : indices[at] }).toEqual({ l, right: row.right });
+        });
+      }),
+      runs(14),
+    );
+  },
+);

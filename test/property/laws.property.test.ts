@@ -7,7 +7,7 @@ import { type Cell, cellsOf, type Layout, makeTable, typeNamed } from '../helper
 import { addon } from '../helpers/executors';
 import { runs } from '../helpers/property';
 
-const backends = addon === null ? (['javascript'] as const) : (['javascript', 'native'] as const);
+const backends = addon === null ? (['javascript'] as const) : (['javascript', 'native', 'device'] as const);
 
 interface Row {
   readonly time: bigint | null;

@@ -13,7 +13,7 @@ import { cellsOf, table } from '../helpers/columns';
 import { addon } from '../helpers/executors';
 import { SEED } from '../helpers/property';
 
-const backends = addon === null ? (['javascript'] as const) : (['javascript', 'native'] as const);
+const backends = addon === null ? (['javascript'] as const) : (['javascript', 'native', 'device'] as const);
 
 interface Row {
   readonly time: number;

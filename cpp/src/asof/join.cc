@@ -275,7 +275,8 @@ JoinResult run_once(const JoinRequest& request, const Context& context) {
   if (request.explain) {
     for (std::size_t s = 0; s < streams.size(); ++s) {
       result.streams[s].explain = std::move(streams[s]->explain);
-      result.streams[s].explain.phases = clock.phases;
+      auto& phases = result.streams[s].explain.phases;  // a matcher's own, so far
+      phases.insert(phases.begin(), clock.phases.begin(), clock.phases.end());
     }
   }
   return result;

@@ -206,6 +206,23 @@ Ordered order_by_group(const Context& context, const std::int64_t* t, const std:
   return ordered;
 }
 
+Error out_of_order(const OrderedSide& side, std::int64_t row, std::int64_t t, std::int64_t before,
+                   std::int64_t t_before) {
+  std::string distance;
+  if (side.is_float) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.17g", from_ordered_bits(t_before) - from_ordered_bits(t));
+    distance = text;
+  } else {
+    distance = std::to_string(static_cast<std::uint64_t>(t_before) - static_cast<std::uint64_t>(t));
+  }
+  if (!side.unit.empty()) distance += " " + side.unit;
+  return Error(ErrorCode::UNSORTED,
+               side.name + " must ascend" + (side.keyed ? " within each key" : "") + "; row " +
+                   std::to_string(row) + " is " + distance + " before row " + std::to_string(before),
+               {{"side", side.side}, {"row", row}, {"previousRow", before}});
+}
+
 void demand_order(const Times& times, const std::int32_t* codes, std::int32_t groups, bool keyed, int side) {
   if (times.ascending) return;
   std::vector<std::int32_t> last(static_cast<std::size_t>(codes == nullptr ? kFirstKey + 1 : groups), -1);
@@ -214,21 +231,8 @@ void demand_order(const Times& times, const std::int32_t* codes, std::int32_t gr
     if (code < kFirstKey || (!times.dead.empty() && times.dead[static_cast<std::size_t>(i)] != 0)) continue;
     std::int32_t& before = last[static_cast<std::size_t>(code)];
     if (before >= 0 && times.t[i] < times.t[before]) {
-      std::string distance;
-      if (times.kind == TimeKind::kFloat) {
-        char text[40];
-        std::snprintf(text, sizeof text, "%.17g",
-                      from_ordered_bits(times.t[before]) - from_ordered_bits(times.t[i]));
-        distance = text;
-      } else {
-        distance = std::to_string(static_cast<std::uint64_t>(times.t[before]) -
-                                  static_cast<std::uint64_t>(times.t[i]));
-      }
-      if (!times.unit.empty()) distance += " " + times.unit;
-      throw Error(ErrorCode::UNSORTED,
-                  times.name + " must ascend" + (keyed ? " within each key" : "") + "; row " +
-                      std::to_string(i) + " is " + distance + " before row " + std::to_string(before),
-                  {{"side", side}, {"row", i}, {"previousRow", before}});
+      throw out_of_order({times.name, times.unit, times.kind == TimeKind::kFloat, keyed, side}, i, times.t[i],
+                         before, times.t[before]);
     }
     before = static_cast<std::int32_t>(i);
   }

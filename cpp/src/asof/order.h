@@ -33,6 +33,19 @@ Ordered order_by_time(const Context& context, const std::int64_t* t, const std::
 Ordered order_by_group(const Context& context, const std::int64_t* t, const std::int32_t* code,
                        std::int64_t count, std::int32_t groups);
 
+// Of a side that should ascend: what messages say of it. `side` is 0 for the left, 1 for the right.
+struct OrderedSide {
+  std::string name;
+  std::string unit;
+  bool is_float = false;
+  bool keyed = false;
+  int side = 0;
+};
+
+// UNSORTED: row `row` at time `t` is earlier than row `before`.
+Error out_of_order(const OrderedSide& side, std::int64_t row, std::int64_t t, std::int64_t before,
+                   std::int64_t t_before);
+
 // Throws UNSORTED for the first live row that is earlier than the live row before it of the same key. `codes` may
 // be null (one key); rows whose code is below kFirstKey are not looked at.
 void demand_order(const Times& times, const std::int32_t* codes, std::int32_t groups, bool keyed, int side);

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "column_check.h"
+#include "flowstate/asof/matcher.h"
 #include "grouped.h"
 #include "known.h"
 #include "order.h"
@@ -250,7 +251,33 @@ void order_and_match(const Context& context, StreamState& stream, SequenceNeeds 
                 stream.match.as<std::int32_t>(), stream.tally);
 }
 
-void prepare_stream(const Context& context, StreamState& stream) {
+// The matches by someone else; `visibility`: some right rows are seen later than at their own time.
+void match_elsewhere(const Context& context, Matcher& matcher, StreamState& stream, bool visibility,
+                     bool explain) {
+  const StreamRequest& req = *stream.request;
+  Times& left = *stream.left;
+  settle_left(context, left);
+  if (visibility) {
+    stream.visible = visible_times(stream.right_time, stream.known ? &*stream.known : nullptr, req,
+                                   stream.right_code, Fold::kNothing);
+  }
+  const std::int32_t* left_code = stream.left_codes == nullptr ? nullptr : stream.left_codes->all(context);
+  const std::int32_t* right_code = visibility ? stream.visible.code : stream.right_code;
+  stream.match = Buffer(static_cast<std::size_t>(left.count) * 4);
+  const Matcher::Counts counts =
+      matcher.match({{left.t, left_code, left.count, left.ascending},
+                     {stream.right_time.t, right_code, stream.right_rows, stream.right_time.ascending},
+                     visibility ? stream.visible.t : nullptr,
+                     stream.groups,
+                     left.kind == TimeKind::kFloat,
+                     &req,
+                     &context.cancel.cancelled,
+                     explain},
+                    stream.match.as<std::int32_t>(), stream.explain);
+  stream.tally = {counts.matched, counts.too_far};
+}
+
+void prepare_stream(const Context& context, StreamState& stream, Matcher* matcher, bool explain) {
   const StreamRequest& req = *stream.request;
   const Times& left = *stream.left;
   const std::int64_t n = left.count;
@@ -263,6 +290,7 @@ void prepare_stream(const Context& context, StreamState& stream) {
                    req.tolerance_float,
                    left.kind,
                    stream.right_time.t};
+  if (matcher != nullptr) return match_elsewhere(context, *matcher, stream, visibility, explain);
   SequenceNeeds needs;
   bool folded = false;
   if (visibility) {
@@ -328,7 +356,10 @@ void prepare(const Context& context, const JoinRequest& request, LeftSides& side
   for (const auto& stream : streams) code_keyless(sides, *stream, has_lag(*stream) || stream->known);
   clock.end("keys", 8 * (request.left_rows + right_rows));
   for (const auto& stream : streams) demand_orders(context, request, *stream);
-  for (const auto& stream : streams) prepare_stream(context, *stream);
+  if (request.matcher != nullptr) request.matcher->begin();
+  for (const auto& stream : streams) {
+    prepare_stream(context, *stream, request.matcher, request.explain);
+  }
   clock.end("order", 12 * right_rows);
 }
 

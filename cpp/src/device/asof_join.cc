@@ -11,7 +11,7 @@ namespace {
 using functors::AsofMergeTile;
 using functors::AsofProbeTile;
 
-// A count of cells on the device, and their first row out of order; none: `rows` or more.
+// No row is out of order.
 constexpr std::uint64_t kNone = UINT64_MAX;
 
 int bits_of(std::int32_t groups) noexcept {
@@ -124,55 +124,82 @@ std::size_t JoinIndex::bytes() const noexcept {
   return bytes;
 }
 
+void JoinIndex::settle() noexcept {
+  rows_.t_owned.settle();
+  rows_.code_owned.settle();
+  rows_.row_owned.settle();
+  starts_.settle();
+  for (auto& level : seen_) level.settle();
+}
+
 namespace {
 
-// A merge reads all of the right side, and the left must be grouped for it, which costs what some dozen searches do.
-MatchPlan choose(MatchPlan wanted, const JoinRows& left, const functors::AsofRight& right) {
-  if (wanted != MatchPlan::kAuto) return wanted;
-  const bool lies_grouped = left.order == RowOrder::kByKey || left.code == nullptr;
-  return std::uint64_t{left.count} * (lies_grouped ? 16 : 4) < right.count ? MatchPlan::kProbe
-                                                                           : MatchPlan::kMerge;
+void demand_same_keys(const std::int32_t* left_code, std::uint32_t left_count,
+                      const functors::AsofRight& right) {
+  if (left_count == 0 || right.count == 0 || (left_code == nullptr) == (right.code == nullptr)) return;
+  throw Error(ErrorCode::INTERNAL, "one side of a device join has key codes, the other none");
+}
+
+std::size_t row_bytes(const functors::AsofRight& right) noexcept { return right.code == nullptr ? 8 : 12; }
+
+MatchCounts read_counts(const JoinWork& work, const Array<functors::AsofCounts>& counts) {
+  const functors::AsofCounts found = work.read(counts.data());
+  return {static_cast<std::int64_t>(found.matched), static_cast<std::int64_t>(found.too_far)};
+}
+
+Array<functors::AsofCounts> zero_counts(const JoinWork& work) {
+  auto counts = work.array<functors::AsofCounts>(1);
+  work.stream().fill(counts.data(), 0, counts.bytes());
+  return counts;
 }
 
 }  // namespace
 
+MatchPlan choose_plan(const JoinRows& left, const JoinIndex& index) {
+  // A merge reads all of the right side, and wants the left grouped, which costs what a few searches a row do.
+  const bool lies_grouped = left.order == RowOrder::kByKey || left.code == nullptr;
+  return std::uint64_t{left.count} * (lies_grouped ? 16 : 4) < index.view().count ? MatchPlan::kProbe
+                                                                                  : MatchPlan::kMerge;
+}
+
+MatchCounts match_by_merge(JoinWork& work, const GroupedRows& left, const JoinIndex& index,
+                           const functors::AsofRules& rules, std::int32_t* match) {
+  const functors::AsofRight& right = index.view();
+  demand_same_keys(left.code, left.count, right);
+  if (left.count == 0) return {};
+  const auto counts = zero_counts(work);
+  const functors::AsofLeft rows{left.t, left.code, left.row, left.count};
+  const std::uint64_t all = std::uint64_t{left.count} + right.count;
+  const auto tiles = static_cast<std::size_t>((all + AsofMergeTile::kRows - 1) / AsofMergeTile::kRows);
+  const Array<std::uint32_t> cuts = work.array<std::uint32_t>(tiles + 1);
+  work.stream().for_each(
+      tiles + 1, functors::AsofCutElement{rows, right, rules.strict(), AsofMergeTile::kRows, cuts.data()});
+  work.stream().run_tiles(tiles, AsofMergeTile{rows, right, rules, cuts.data(), {match, counts.data()}});
+  work.end_phase("merge", static_cast<std::size_t>(all) * row_bytes(right) +
+                              std::size_t{left.count} * (left.row == nullptr ? 4 : 8));
+  return read_counts(work, counts);
+}
+
+MatchCounts match_by_probe(JoinWork& work, const JoinRows& left, const JoinIndex& index,
+                           const functors::AsofRules& rules, std::int32_t* match) {
+  const functors::AsofRight& right = index.view();
+  demand_same_keys(left.code, left.count, right);
+  if (left.count == 0) return {};
+  const auto counts = zero_counts(work);
+  const functors::AsofLeft rows{left.t, left.code, nullptr, left.count};
+  const std::size_t tiles = (std::size_t{left.count} + AsofProbeTile::kRows - 1) / AsofProbeTile::kRows;
+  work.stream().run_tiles(tiles, AsofProbeTile{rows, right, rules, {match, counts.data()}});
+  const auto steps = static_cast<std::size_t>(std::bit_width(right.count)) + 1;
+  work.end_phase("probe", std::size_t{left.count} * (row_bytes(right) + 4 + 8 * steps));
+  return read_counts(work, counts);
+}
+
 Matched match_rows(JoinWork& work, const JoinRows& left, const JoinIndex& index,
                    const functors::AsofRules& rules, std::int32_t* match, MatchPlan wanted) {
-  const functors::AsofRight& right = index.view();
-  if ((left.code == nullptr) != (right.code == nullptr) && left.count > 0 && right.count > 0) {
-    throw Error(ErrorCode::INTERNAL, "one side of a device join has key codes, the other none");
-  }
-  Matched result;
-  result.plan = choose(wanted, left, right);
-  if (left.count == 0) return result;
-  const Array<functors::AsofCounts> counts = work.array<functors::AsofCounts>(1);
-  work.stream().fill(counts.data(), 0, counts.bytes());
-  const functors::AsofOut out{match, counts.data()};
-  GroupedRows grouped;  // lives until the work is done
-  Array<std::uint32_t> cuts;
-  const std::size_t row_bytes = left.code == nullptr ? 8 : 12;
-  if (result.plan == MatchPlan::kProbe) {
-    const functors::AsofLeft rows{left.t, left.code, nullptr, left.count};
-    const std::size_t tiles = (std::size_t{left.count} + AsofProbeTile::kRows - 1) / AsofProbeTile::kRows;
-    work.stream().run_tiles(tiles, AsofProbeTile{rows, right, rules, out});
-    const std::size_t steps = static_cast<std::size_t>(std::bit_width(right.count)) + 1;
-    work.end_phase("probe", left.count * (row_bytes + 4 + 8 * steps));
-  } else {
-    grouped = group_rows(work, left, right.groups);
-    const functors::AsofLeft rows{grouped.t, grouped.code, grouped.row, grouped.count};
-    const std::uint64_t all = std::uint64_t{left.count} + right.count;
-    const std::size_t tiles =
-        static_cast<std::size_t>((all + AsofMergeTile::kRows - 1) / AsofMergeTile::kRows);
-    cuts = work.array<std::uint32_t>(tiles + 1);
-    work.stream().for_each(
-        tiles + 1, functors::AsofCutElement{rows, right, rules.strict(), AsofMergeTile::kRows, cuts.data()});
-    work.stream().run_tiles(tiles, AsofMergeTile{rows, right, rules, cuts.data(), out});
-    work.end_phase("merge", static_cast<std::size_t>(all) * row_bytes +
-                                std::size_t{left.count} * (grouped.row == nullptr ? 4 : 8));
-  }
-  const functors::AsofCounts found = work.read(counts.data());
-  result.counts = {static_cast<std::int64_t>(found.matched), static_cast<std::int64_t>(found.too_far)};
-  return result;
+  const MatchPlan plan = wanted == MatchPlan::kAuto ? choose_plan(left, index) : wanted;
+  if (plan == MatchPlan::kProbe) return {match_by_probe(work, left, index, rules, match), plan};
+  const GroupedRows grouped = group_rows(work, left, index.view().groups);
+  return {match_by_merge(work, grouped, index, rules, match), plan};
 }
 
 }  // namespace flowstate::device

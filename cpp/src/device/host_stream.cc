@@ -153,10 +153,7 @@ void HostStream::affine_f32(float* target, const float* source, std::size_t coun
   state_->throw_if_lost();
   if (count == 0) return;
   if (target == nullptr || source == nullptr) throw Error(ErrorCode::ARG_RANGE, "affine: null memory");
-  enqueue([=] {
-    const functors::Affine affine{scale, offset};
-    for (std::size_t i = 0; i < count; ++i) target[i] = affine(source[i]);
-  });
+  for_each(count, functors::AffineElement{target, source, {scale, offset}});
 }
 
 void HostStream::launch(std::function<void()> kernel) {

@@ -11,6 +11,7 @@ import { startProgress } from '../progress.js';
 import { flowstateVersion } from '../version.js';
 import { COPIES_NEEDED, measureCopies } from './bench/copies.js';
 import { measureFiles } from './bench/files.js';
+import { measureMatrices } from './bench/matrices.js';
 import { measureOverlap } from './bench/overlap.js';
 import { measurePools } from './bench/pools.js';
 import { formatBench } from './bench/report.js';
@@ -83,6 +84,7 @@ async function runSections(bench: Bench, file: string | undefined): Promise<Sect
     ['copies', 6, () => measureCopies(bench)],
     ['overlap', 2, () => measureOverlap(bench)],
     ['tables', 1, () => measureTables(bench)],
+    ['matrices', 2, () => measureMatrices(bench)],
     ['pools', 1, () => measurePools(bench)],
     ['files', 2, () => measureFiles(bench, file)],
   ];

@@ -1,6 +1,7 @@
 /** The engine for a `backend` option: the addon's where there is one, else its twin. */
 import { fromNative } from '../../errors/from-native.js';
 import { loadAddon } from '../../internal/native.js';
+import { rangeError } from '../../internal/validate.js';
 import { selectExecutor } from '../../join/executor.js';
 import type { Backend } from '../../join/options.js';
 import { JavascriptEngine } from './javascript-engine.js';
@@ -15,9 +16,12 @@ export interface CreatedEngine {
   readonly name: 'native' | 'javascript';
 }
 
-/** Throws what `selectExecutor` throws. */
+/** Throws what `selectExecutor` throws, and FS_ERR_ARG_RANGE for 'device'. */
 export function createEngine(given: EngineConfig, backend: Backend): CreatedEngine {
   const config = { ...given, sweepEachEmit: given.sweepEachEmit || engineTesting.sweepEachEmit };
+  if (backend === 'device') {
+    throw rangeError('options.backend', "'auto', 'native' or 'javascript': live joins run on the CPU", backend);
+  }
   const { name } = selectExecutor(backend);
   const { addon } = loadAddon();
   if (name === 'javascript' || addon === null) return { engine: new JavascriptEngine(config), name: 'javascript' };

@@ -83,6 +83,7 @@ describe.each(BACKENDS)('on the %s backend', (backend) => {
       'toHost.mixed',
       'toDevice.small',
       'toHost.small',
+      ...['pass', 'row', 'column', 'bfloat16', 'masked', 'wide'].map((name) => `matrix.${name}`),
       'pinned.lend',
       'pinned.slab',
       'device.pool',

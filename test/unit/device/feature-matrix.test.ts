@@ -2,7 +2,14 @@
 import { Field, Int32, RecordBatch, Schema, Table } from 'apache-arrow';
 import fc from 'fast-check';
 
-import { type Device, DeviceTensor, featureMatrix, type FeatureMatrixOptions, toDevice } from '../../../lib/index.js';
+import {
+  asofJoin,
+  type Device,
+  DeviceTensor,
+  featureMatrix,
+  type FeatureMatrixOptions,
+  toDevice,
+} from '../../../lib/index.js';
 import { type Cell, cellsOf, makeTable, table, typeNamed } from '../../helpers/columns.js';
 import { onDevices } from '../../helpers/devices.js';
 import { type Dtype, element, elementBytes, HALVES } from '../../helpers/matrix-oracle.js';
@@ -184,6 +191,23 @@ onDevices('featureMatrix', ({ open }) => {
       there.release();
       expect(got.equals(elementBytes(dtype, cells))).toBe(true);
     }
+  });
+
+  it('takes a joined table, whose columns lie in several blocks', async () => {
+    const trades = table({ t: ['ts_ns', [10n, 20n, 30n]], size: ['int64', [5n, null, 7n]] });
+    const quotes = table({ t: ['ts_ns', [15n, 25n]], bid: ['float32', [1.5, null]], ask: ['int8', [2n, 3n]] });
+    const [left, right] = await Promise.all([toDevice(trades, { device }), toDevice(quotes, { device })]);
+    const joined = await asofJoin(left, right, { on: 't' });
+    left.release();
+    right.release();
+    const { matrix } = await featureMatrix(joined, { columns: ['size', 'bid', 'ask'], nulls: 'mask' });
+    joined.release();
+    expect([...(await matrix.toHost())]).toEqual([
+      ...[5, 1, 0, 0, 0, 0],
+      ...[0, 0, 1.5, 1, 2, 1],
+      ...[7, 1, 0, 0, 3, 1],
+    ]);
+    matrix.release();
   });
 
   it('gives the indices of dictionaries', async () => {

@@ -35,7 +35,6 @@ test.each<[string, unknown, string, RegExp]>([
   ['an unknown direction', { ...on, direction: 'backwards' }, 'FS_ERR_OPTION_UNKNOWN', /did you mean 'backward'/],
   ['a direction of the wrong type', { ...on, direction: 1 }, 'FS_ERR_ARG_TYPE', /^direction/],
   ['an unknown backend', { ...on, backend: 'gpu' }, 'FS_ERR_OPTION_UNKNOWN', /^backend/],
-  ['the device', { ...on, backend: 'device' }, 'FS_ERR_CUDA_UNAVAILABLE', /device/],
   ['a negative tolerance', { ...on, tolerance: -1n }, 'FS_ERR_ARG_RANGE', /^tolerance/],
   ['a negative duration', { ...on, tolerance: '-5s' }, 'FS_ERR_ARG_RANGE', /^tolerance/],
   ['a tolerance past int64', { ...on, tolerance: 2n ** 63n }, 'FS_ERR_ARG_RANGE', /^tolerance/],

@@ -81,6 +81,8 @@ struct StreamRequest {
   std::int64_t age_scale = 1;  // aligned unit to the unit of the age column
 };
 
+class Matcher;
+
 struct JoinRequest {
   std::int64_t left_rows = 0;
   std::int64_t right_rows_hint = 0;
@@ -90,6 +92,7 @@ struct JoinRequest {
   std::int32_t threads = 0;  // 0: all of the pool's
   bool trusting = true;      // put row checks off to the pass that reads the rows; tests run both ways
   bool explain = false;
+  Matcher* matcher = nullptr;  // not null: finds the matches of all streams (matcher.h)
 };
 
 // One gathered column. Null slots hold zero bytes (or an empty string), so that results are equal bit for

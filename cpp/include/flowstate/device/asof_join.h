@@ -55,6 +55,8 @@ class JoinIndex {
 
   const functors::AsofRight& view() const noexcept { return view_; }
   std::size_t bytes() const noexcept;
+  // Its memory may be freed at once from now on: the stream's work is done.
+  void settle() noexcept;
 
  private:
   GroupedRows rows_;
@@ -79,9 +81,16 @@ struct Matched {
   MatchPlan plan = MatchPlan::kMerge;
 };
 
-// match[i], device memory: the right input row for left input row i, or -1. Waits for the stream. Throws what the stream
+MatchPlan choose_plan(const JoinRows& left, const JoinIndex& index);
+
+// match[i], device memory: the right input row for left input row i, or -1. All wait for the stream, and throw what it
 // throws, and ABORTED.
 Matched match_rows(JoinWork& work, const JoinRows& left, const JoinIndex& index,
                    const functors::AsofRules& rules, std::int32_t* match, MatchPlan plan = MatchPlan::kAuto);
+// The two plans by themselves. The left of a merge was grouped by codes of the same index.
+MatchCounts match_by_merge(JoinWork& work, const GroupedRows& left, const JoinIndex& index,
+                           const functors::AsofRules& rules, std::int32_t* match);
+MatchCounts match_by_probe(JoinWork& work, const JoinRows& left, const JoinIndex& index,
+                           const functors::AsofRules& rules, std::int32_t* match);
 
 }  // namespace flowstate::device

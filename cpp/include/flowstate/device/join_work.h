@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "flowstate/device/device.h"
@@ -25,6 +26,13 @@ class Array {
   std::size_t count() const noexcept { return count_; }
   std::size_t bytes() const noexcept { return count_ * sizeof(Value); }
   explicit operator bool() const noexcept { return static_cast<bool>(buffer_); }
+  // The work that uses it is known to be done: it is freed at once, and needs its stream no more.
+  void settle() noexcept { buffer_.used_on(nullptr); }
+  // The memory itself.
+  DeviceBuffer take() noexcept {
+    count_ = 0;
+    return std::move(buffer_);
+  }
 
  private:
   DeviceBuffer buffer_;

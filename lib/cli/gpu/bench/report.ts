@@ -12,13 +12,15 @@ function timeText(ms: number): string {
   return `${(ms * 1e6).toFixed(0)} ns`;
 }
 
+const SHORT = { memcpy: 'memcpy', 'link to device': 'link', 'link to host': 'link', 'device pass': 'pass' } as const;
+
 function rowOf(measure: Measure): string[] {
   const { gbPerSecond, percent, yardstick, aim, met } = measure;
   return [
     measure.label,
     timeText(measure.medianMs),
     gbPerSecond === null ? '' : gbPerSecond.toFixed(2),
-    percent === null ? '' : `${percent.toFixed(0)} % of ${yardstick === 'memcpy' ? 'memcpy' : 'link'}`,
+    percent === null || yardstick === null ? '' : `${percent.toFixed(0)} % of ${SHORT[yardstick]}`,
     aim === null ? '' : `>= ${aim} %`,
     met === null ? '' : met ? 'met' : 'missed',
   ];

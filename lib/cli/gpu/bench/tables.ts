@@ -33,7 +33,7 @@ function patterned(byteLength: number, seed: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-function tableOf(columns: Readonly<Record<string, Data>>, rows: number): Table {
+export function tableOf(columns: Readonly<Record<string, Data>>, rows: number): Table {
   const schema = new Schema(Object.entries(columns).map(([name, { type }]) => new Field(name, type, true)));
   const batch = makeData({
     type: new Struct(schema.fields),

@@ -1,8 +1,8 @@
 /** What `flowstate gpu bench` measures and reports. */
 import type { Device, DeviceInfo } from '../../../device/index.js';
 
-/** What a rate is compared with: one thread's memcpy, or one large plain copy over the link. */
-export type Yardstick = 'memcpy' | 'link to device' | 'link to host';
+/** What a rate is compared with: one thread's memcpy, one large plain copy over the link, one kernel that reads and writes. */
+export type Yardstick = 'memcpy' | 'link to device' | 'link to host' | 'device pass';
 
 export interface Measure {
   /** Stable, as `upload.pinned`. */
