@@ -7,6 +7,7 @@ export type OnnxType =
   | 'int16'
   | 'int32'
   | 'int64'
+  | 'string'
   | 'bool'
   | 'float16'
   | 'float64'

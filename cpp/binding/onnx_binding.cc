@@ -181,6 +181,15 @@ bool overlap(const ort::Bound& a, const ort::Bound& b) {
   return a.bytes > 0 && b.bytes > 0 && start_a < start_b + b.bytes && start_b < start_a + a.bytes;
 }
 
+Napi::Array to_js_list(Napi::Env env, const std::vector<const void*>& addresses) {
+  Napi::Array list = Napi::Array::New(env);
+  for (const void* const address : addresses) {
+    const auto number = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(address));
+    list.Set(list.Length(), Napi::BigInt::New(env, number));
+  }
+  return list;
+}
+
 class RunTask final : public Task {
  public:
   RunTask(Napi::Env env, Napi::Object request, std::shared_ptr<OnnxHandle> handle)
@@ -207,9 +216,14 @@ class RunTask final : public Task {
 
   void work() override {
     for (const auto& event : after_) event->synchronize();
-    session_->run(inputs_, outputs_, control_);
+    seen_ = session_->run(inputs_, outputs_, control_);
   }
-  Napi::Value result(Napi::Env env) override { return env.Undefined(); }
+  Napi::Value result(Napi::Env env) override {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("inputs", to_js_list(env, seen_.inputs));
+    result.Set("outputs", to_js_list(env, seen_.outputs));
+    return result;
+  }
   void cancel() noexcept override { control_.cancel(); }
 
  private:
@@ -258,11 +272,12 @@ class RunTask final : public Task {
   ort::RunControl control_;
   std::vector<ort::Bound> inputs_;
   std::vector<ort::Bound> outputs_;
+  ort::Addresses seen_;
   std::vector<std::shared_ptr<Event>> after_;
   std::vector<MemoryUse> uses_;
 };
 
-// onnxRun(session, { inputs, outputs }): task of void
+// onnxRun(session, { inputs, outputs }): task of { inputs, outputs }, the addresses
 Napi::Value onnx_run(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     const auto handle = handle_of(info[0]);

@@ -93,10 +93,6 @@ export class DeviceTensor {
   get buffer(): DeviceBuffer {
     return this.held ?? fail('FS_ERR_CLOSED', 'the tensor was released');
   }
-  /** @internal The block that it lies in, for who shares it. */
-  get storage(): DeviceBuffer {
-    return this.buffer;
-  }
   get device(): Device {
     return this.buffer.device;
   }
@@ -145,12 +141,29 @@ export class DeviceTensor {
     return new DeviceTensor(target, this.dtype, this.shape, inPlace ? this.byteOffset : 0);
   }
 
-  /** A copy on the host, in row-major order; halves as their bits. Waits for queued work. */
-  async toHost(options: { readonly signal?: AbortSignal } = {}): Promise<HostArray> {
+  /**
+   * The elements on the host, in row-major order; halves as their bits. Waits for queued work. `into` gets them in the
+   * place of a new array: of the same dtype, with as many elements; a view of a `PinnedLease` saves the staging. It must
+   * not be touched until then. Throws FS_ERR_ARG_TYPE, FS_ERR_ARG_RANGE, FS_ERR_CLOSED, FS_ERR_ABORTED.
+   */
+  async toHost(options: { readonly signal?: AbortSignal; readonly into?: HostArray } = {}): Promise<HostArray> {
     const { buffer } = this;
-    const out = new Uint8Array(new ArrayBuffer(this.byteLength));
-    await buffer.download(out, this.byteOffset, options.signal ?? null);
-    return hostArray(this.dtype, out.buffer, 0, this.size);
+    const into = options.into === undefined ? this.newArray() : this.requireTarget(options.into);
+    await buffer.download(into, this.byteOffset, options.signal ?? null);
+    return into;
+  }
+
+  private newArray(): HostArray {
+    return hostArray(this.dtype, new ArrayBuffer(this.byteLength), 0, this.size);
+  }
+
+  private requireTarget(into: unknown): HostArray {
+    const expected = `a typed array of ${this.size} ${this.dtype}`;
+    if (!isArrayBufferView(into) || !holds(dtypeOfArray(into), this.dtype)) {
+      throw typeError('options.into', expected, into);
+    }
+    if (into.byteLength !== this.byteLength) throw rangeError('options.into', expected, into);
+    return into as HostArray;
   }
 
   /** Gives the memory back; idempotent. */

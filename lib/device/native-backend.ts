@@ -2,7 +2,7 @@
 import { markAsUntransferable } from 'node:worker_threads';
 
 import { createError, fromNative } from '../errors/from-native.js';
-import type { NativeAddon, NativeTask } from '../internal/native.js';
+import type { NativeTask } from '../internal/native.js';
 import type {
   NativeDevice,
   NativeDeviceAddon,
@@ -81,7 +81,7 @@ export function throwIfAborted(signal: AbortSignal | null): void {
 
 class NativeDeviceBlock implements Memory {
   constructor(
-    readonly addon: NativeAddon,
+    private readonly addon: NativeDeviceAddon,
     readonly handle: NativeMemory,
     readonly byteLength: number,
   ) {}
@@ -116,17 +116,6 @@ class NativeDeviceBlock implements Memory {
     };
     callNative(() => this.addon.memoryMatrix(this.handle, request, firstNull === null ? null : handleOf(firstNull)));
   }
-}
-
-/** Memory of the addon's, for who passes it on to the addon. */
-export interface NativeBlock {
-  readonly addon: NativeAddon;
-  readonly handle: NativeMemory;
-}
-
-/** Null for memory of the JavaScript device. */
-export function nativeBlockOf(memory: Memory): NativeBlock | null {
-  return memory instanceof NativeDeviceBlock ? memory : null;
 }
 
 /** Throws FS_ERR_ARG_TYPE for memory of the JavaScript backend. */

@@ -77,6 +77,12 @@ export interface NativeOnnxBound {
   readonly host: ArrayBufferView | null;
 }
 
+/** Where ONNX Runtime says the values lay; those that were bound, or the task is rejected. */
+export interface NativeOnnxAddresses {
+  readonly inputs: readonly bigint[];
+  readonly outputs: readonly bigint[];
+}
+
 /** The addon's functions for ONNX Runtime. All throw records. */
 export interface NativeOnnxAddon {
   /** Joins the library that onnxruntime-node has loaded. */
@@ -95,7 +101,7 @@ export interface NativeOnnxAddon {
   onnxRun(
     session: NativeOnnxSession,
     request: { readonly inputs: readonly NativeOnnxBound[]; readonly outputs: readonly NativeOnnxBound[] },
-  ): NativeTask<void>;
+  ): NativeTask<NativeOnnxAddresses>;
   /** Runs under way go on. Idempotent. */
   onnxClose(session: NativeOnnxSession): void;
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Tensor } from '@tensorflow/tfjs';
 
 import { Device, DeviceTensor, tfjsStats, toTfjs } from '../../lib/index.js';
+import { handleOf } from '../../lib/device/native-backend.js';
 import { loadAddon } from '../../lib/internal/native.js';
 import { forceGc } from '../helpers/gc.js';
 import { nodeBackend, onTensorFlow, tf } from '../helpers/tfjs-node.js';
@@ -164,7 +165,7 @@ onTensorFlow('memory that TensorFlow holds', () => {
     // Nothing of ours runs on a device that this TensorFlow does not have.
     expect(() => run(gpuOp, [0, 0])).toThrow();
     const source = await make(Float32Array.of(8));
-    const memory = (source.storage.memory as unknown as { handle: Parameters<typeof addon.tfLend>[0] }).handle;
+    const memory = handleOf(source.buffer.memory);
     const { slot, generation } = addon.tfLend(memory, { byteOffset: 0, type: 1, shape: [1] });
     expect(() => run(hostOp, [slot, generation], 3)).toThrow(/another type/);
     const shared = run(hostOp, [slot, generation]) as Tensor;

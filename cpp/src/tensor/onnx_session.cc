@@ -156,24 +156,30 @@ Owned<Value> OnnxSession::wrap(const Bound& bound, const ModelValue& value, cons
     return runtime_.call.CreateTensorWithDataAsOrtValue(memory.get(), data, bound.bytes, bound.shape.data(),
                                                         bound.shape.size(), bound.type, out);
   });
-  void* seen = nullptr;
-  runtime_.check(runtime_.call.GetTensorMutableData(wrapped.get(), &seen));
-  if (seen != data && bound.bytes > 0) {
+  if (address_of(wrapped.get()) != data && bound.bytes > 0) {
     throw Error(ErrorCode::WOULD_COPY, "ONNX Runtime took '" + value.name + "' to another address");
   }
   return wrapped;
 }
 
-void OnnxSession::run(std::span<const Bound> inputs, std::span<const Bound> outputs,
-                      const RunControl& control) {
+const void* OnnxSession::address_of(Value* value) const {
+  void* data = nullptr;
+  runtime_.check(runtime_.call.GetTensorMutableData(value, &data));
+  return data;
+}
+
+Addresses OnnxSession::run(std::span<const Bound> inputs, std::span<const Bound> outputs,
+                           const RunControl& control) {
   const Functions& call = runtime_.call;
   const auto binding = make<IoBinding>(runtime_, call.ReleaseIoBinding, [&](IoBinding** out) {
     return call.CreateIoBinding(session_.get(), out);
   });
+  Addresses seen;
   std::vector<Owned<Value>> held;
   for (const Bound& bound : inputs) {
     const ModelValue& value = value_at(inputs_, bound.index);
     held.push_back(wrap(bound, value, "input"));
+    seen.inputs.push_back(address_of(held.back().get()));
     runtime_.check(call.BindInput(binding.get(), value.name.c_str(), held.back().get()));
   }
   for (const Bound& bound : outputs) {
@@ -196,21 +202,18 @@ void OnnxSession::run(std::span<const Bound> inputs, std::span<const Bound> outp
   Value** results = nullptr;
   std::size_t count = 0;
   if (!outputs.empty()) runtime_.check(call.GetBoundOutputValues(binding.get(), allocator, &results, &count));
-  bool in_place = count == outputs.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    const Owned<Value> result(results[i], call.ReleaseValue);
-    void* data = nullptr;
-    if (Status* const status = call.GetTensorMutableData(result.get(), &data)) {
-      call.ReleaseStatus(status);
-      in_place = false;
-    } else if (i < outputs.size() && outputs[i].bytes > 0 && data != outputs[i].data) {
-      in_place = false;
-    }
-  }
+  std::vector<Owned<Value>> written;
+  for (std::size_t i = 0; i < count; ++i) written.emplace_back(results[i], call.ReleaseValue);
   if (results != nullptr) runtime_.check(call.AllocatorFree(allocator, results));
+  bool in_place = count == outputs.size();
+  for (std::size_t i = 0; in_place && i < count; ++i) {
+    seen.outputs.push_back(address_of(written[i].get()));
+    in_place = outputs[i].bytes == 0 || seen.outputs[i] == outputs[i].data;
+  }
   if (!in_place)
     throw Error(ErrorCode::WOULD_COPY, "ONNX Runtime wrote an output elsewhere than it was bound");
   runs_.fetch_add(1);
+  return seen;
 }
 
 }  // namespace flowstate::tensor::ort

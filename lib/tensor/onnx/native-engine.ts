@@ -3,14 +3,16 @@ import { callNative, handleOf, NativeBackend, settle } from '../../device/native
 import { DeviceTensor } from '../../device/device-tensor.js';
 import { type DType, DTYPES } from '../../device/dtype.js';
 import { fail } from '../../internal/validate.js';
+import type { NativeDevice } from '../../internal/native-device.js';
 import {
   type NativeOnnxAddon,
   type NativeOnnxBound,
+  type NativeOnnxRequest,
   type NativeOnnxSession,
   NativeOnnxType,
   type NativeOnnxValue,
 } from '../../internal/native-onnx.js';
-import { loadAddon, onnxruntimeLibrary } from '../../internal/native.js';
+import { loadAddon, type NativeTask, onnxruntimeLibrary } from '../../internal/native.js';
 import { OPTIMIZATIONS, type SessionRequest } from './options.js';
 import { logLevelOf, type Ort } from './runtime.js';
 import type { BoundValue, OnnxEngine, OnnxTensor, OnnxValueInfo } from './types.js';
@@ -19,7 +21,8 @@ export class NativeEngine implements OnnxEngine {
   readonly route = 'io-binding';
   readonly inputs: readonly OnnxValueInfo[];
   readonly outputs: readonly OnnxValueInfo[];
-  private lastPeak = 0;
+  /** Null while it is open; then what its counts said last. */
+  private lastPeak: number | null = null;
 
   private constructor(
     private readonly addon: NativeOnnxAddon,
@@ -49,19 +52,15 @@ export class NativeEngine implements OnnxEngine {
     }
     const logLevel = logLevelOf(ort);
     const { version } = callNative(() => addon.onnxAttach(library, logLevel));
-    const session = await settle(
-      () =>
-        addon.onnxOpen(backend.device, {
-          library,
-          logLevel,
-          model: request.model,
-          providers: request.providers,
-          intraOpThreads: request.intraOpThreads,
-          optimization: OPTIMIZATIONS[request.graphOptimization],
-        }),
-      request.signal,
-    );
-    return new NativeEngine(addon, session, ort, version);
+    const loading = {
+      library,
+      logLevel,
+      model: request.model,
+      providers: request.providers,
+      intraOpThreads: request.intraOpThreads,
+      optimization: OPTIMIZATIONS[request.graphOptimization],
+    };
+    return new NativeEngine(addon, await load(addon, backend.device, loading, request.signal), ort, version);
   }
 
   async run(inputs: readonly BoundValue[], outputs: readonly BoundValue[], signal: AbortSignal | null): Promise<void> {
@@ -74,17 +73,39 @@ export class NativeEngine implements OnnxEngine {
   }
 
   peakRunning(): number {
-    return this.lastPeak || callNative(() => this.addon.onnxCounts(this.session)).peakRunning;
+    return this.lastPeak ?? callNative(() => this.addon.onnxCounts(this.session)).peakRunning;
   }
 
   close(): void {
-    if (this.lastPeak > 0) return;
-    try {
-      this.lastPeak = this.peakRunning();
-    } catch {
-      // Closed before.
-    }
+    if (this.lastPeak !== null) return;
+    this.lastPeak = this.peakRunning();
     callNative(() => this.addon.onnxClose(this.session));
+  }
+}
+
+/** A load that ends just as it is aborted has a model that nobody will close. */
+async function load(
+  addon: NativeOnnxAddon,
+  device: NativeDevice,
+  request: NativeOnnxRequest,
+  signal: AbortSignal | null,
+): Promise<NativeOnnxSession> {
+  let loaded: NativeOnnxSession | undefined;
+  const start = (): NativeTask<NativeOnnxSession> => {
+    const task = addon.onnxOpen(device, request);
+    task.promise.then(
+      (session) => {
+        loaded = session;
+      },
+      () => undefined,
+    );
+    return task;
+  };
+  try {
+    return await settle(start, signal);
+  } catch (error) {
+    if (loaded !== undefined) addon.onnxClose(loaded);
+    throw error;
   }
 }
 

@@ -214,7 +214,9 @@ export class OnnxSession {
   }
 
   private async takeTurn(plan: RunPlan, signal: AbortSignal | null): Promise<Values<Value>> {
-    await this.turns.enter(signal);
+    // A run that need not wait begins within the call: closing the session in the next line does not meet it.
+    const turn = this.turns.enter(signal);
+    if (turn !== null) await turn;
     const made: DeviceTensor[] = [];
     try {
       const bound: BoundValue[] = [];

@@ -18,13 +18,18 @@ export class Turns {
     return this.queue.length;
   }
 
-  /** Settles when it is the caller's turn, who calls `leave` afterwards. Throws FS_ERR_ABORTED and what `close` says. */
-  async enter(signal: AbortSignal | null): Promise<void> {
+  /**
+   * Null where it is the caller's turn at once, else settles when it is; who had a turn calls `leave`. Throws FS_ERR_ABORTED
+   * and what `close` says.
+   */
+  enter(signal: AbortSignal | null): Promise<void> | null {
     throwIfAborted(signal);
-    if (this.inFlight < this.most) {
-      this.take();
-      return;
-    }
+    if (this.inFlight >= this.most) return this.wait(signal);
+    this.take();
+    return null;
+  }
+
+  private async wait(signal: AbortSignal | null): Promise<void> {
     let waiter: Waiter | undefined;
     const abort = (): void => {
       const at = this.queue.findIndex((each) => each === waiter);

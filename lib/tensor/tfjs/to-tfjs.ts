@@ -4,7 +4,7 @@
  * stays lent until TensorFlow has deallocated that tensor. Plain tfjs keeps its values in arrays of its own.
  */
 import type { DeviceTensor } from '../../device/device-tensor.js';
-import { callNative, type NativeBlock, nativeBlockOf } from '../../device/native-backend.js';
+import { callNative, handleOf } from '../../device/native-backend.js';
 import { createError } from '../../errors/from-native.js';
 import { requireTensor } from '../../device/device-tensor.js';
 import type { NativeTfStats } from '../../internal/native-tfjs.js';
@@ -42,11 +42,11 @@ export function tfjsRoute(tensor: object): TfjsRoute | null {
  * `tf.Tensor`, in any order. What is written into one (`affine(…, true)`, an upload) shows in the other, also in tensors
  * that TensorFlow made of it without a copy. With plain tfjs the values are copied; `tfjsRoute` tells which it was.
  *
- * Throws FS_ERR_ARG_TYPE (not a DeviceTensor; a dtype that tfjs does not have: cast first), FS_ERR_ARG_RANGE (more than 6
- * axes; and where TensorFlow would copy: memory at no multiple of 64 bytes, on a GPU 256, or of another device than it
- * computes on, a SavedModel on a GPU), FS_ERR_ADDON_UNAVAILABLE (sharing needs the addon's devices), FS_ERR_CLOSED,
- * FS_ERR_BUSY (a copy into the tensor is under way), FS_ERR_DEPENDENCY_MISSING (no TensorFlow.js, one that does not run
- * here, or with `copy: 'refuse'` one that cannot share), and what the tensor's queued work failed with.
+ * Throws FS_ERR_WOULD_COPY with the reason (memory at no multiple of 64 bytes, on a GPU 256, or of another device than
+ * TensorFlow computes on; a SavedModel on a GPU; the JavaScript device; plain tfjs with `copy: 'refuse'`), FS_ERR_ARG_TYPE
+ * (not a DeviceTensor; a dtype that tfjs does not have: cast first), FS_ERR_ARG_RANGE (more than 6 axes), FS_ERR_CLOSED,
+ * FS_ERR_BUSY (a copy into the tensor is under way), FS_ERR_DEPENDENCY_MISSING (no TensorFlow.js, or one that does not run
+ * here), and what the tensor's queued work failed with.
  */
 export async function toTfjs<M extends Tfjs = Tfjs>(
   tensor: DeviceTensor,
@@ -56,7 +56,7 @@ export async function toTfjs<M extends Tfjs = Tfjs>(
   const request = parseToTfjs(options);
   const dtype = requireTfjsShape(tensor.dtype, tensor.shape);
   // A released tensor is refused before anything is loaded for it.
-  void tensor.storage;
+  void tensor.buffer;
   const tf = request.tf ?? (await loadTfjs());
   requireWorkingNode(tf);
   await tf.ready();
@@ -67,16 +67,16 @@ export async function toTfjs<M extends Tfjs = Tfjs>(
       : obstacleOf(placeOf(tensor, dtype), backend.isUsingGpuDevice, request.model);
   if (obstacle !== null) {
     if (request.copy === 'refuse' || (request.copy === 'auto' && backend !== null)) {
-      throw createError(obstacle.code, `the tensor cannot be shared with TensorFlow: ${obstacle.reason}`, {
-        details: { reason: obstacle.reason },
+      throw createError('FS_ERR_WOULD_COPY', `the tensor cannot be shared with TensorFlow: ${obstacle}`, {
+        details: { reason: obstacle },
       });
     }
-    if (request.copy === 'auto') warnOnce(obstacle.reason);
-    return (await copyOf(tf, tensor, dtype, obstacle.reason)) as ReturnType<M['tensor']>;
+    if (request.copy === 'auto') warnOnce(obstacle);
+    return (await copyOf(tf, tensor, dtype, obstacle)) as ReturnType<M['tensor']>;
   }
   // Work may have been queued in the turns that the waiting took.
   while (!tensor.isReady) await tensor.ready();
-  return share(tf, backend!, nativeBlockOf(tensor.storage.memory)!, tensor, dtype) as ReturnType<M['tensor']>;
+  return share(tf, backend!, tensor, dtype) as ReturnType<M['tensor']>;
 }
 
 /** Tensors that TensorFlow holds of this process, all threads; null without the addon. For finding what was not disposed. */
@@ -108,8 +108,10 @@ async function copyOf(tf: Tfjs, tensor: DeviceTensor, dtype: TfjsDType, reason: 
   return copy;
 }
 
-function share(tf: Tfjs, backend: NodeBackend, block: NativeBlock, tensor: DeviceTensor, dtype: TfjsDType): TfjsTensor {
-  const { addon, handle: memory } = block;
+function share(tf: Tfjs, backend: NodeBackend, tensor: DeviceTensor, dtype: TfjsDType): TfjsTensor {
+  // A native device's own.
+  const addon = loadAddon().addon!;
+  const memory = handleOf(tensor.buffer.memory);
   const { hostOp, gpuOp } = callNative(() => addon.tfAttach());
   const type = TF_TYPES[dtype];
   const { slot, generation } = callNative(() =>

@@ -1,6 +1,6 @@
 // ONNX Runtime's C API, by slot. The API is one table of function pointers that only ever grows at its end, so a
 // function is a number and a signature; both are written out here, and nothing of ONNX Runtime is needed to build.
-// cpp/test/tensor/test_onnx_slots.cc holds the numbers to a header where there is one, and calls every slot.
+// cpp/test/onnx/test_slots.cc holds the numbers to a header where there is one, and calls every slot.
 //
 // The library is never loaded by us: attach() joins the one that the package onnxruntime-node has loaded, so that both
 // share one instance and a session costs no second copy of 40 MB.
@@ -76,7 +76,6 @@ inline constexpr int kLeastMinor = 24;
   X(100, ReleaseSessionOptions, void, (SessionOptions*))                                                  \
   X(125, GetAvailableProviders, Status*, (char***, int*))                                                 \
   X(126, ReleaseAvailableProviders, Status*, (char**, int))                                               \
-  X(130, AddSessionConfigEntry, Status*, (SessionOptions*, const char* key, const char* value))           \
   X(133, RunWithBinding, Status*, (Session*, const RunOptions*, const IoBinding*))                        \
   X(134, CreateIoBinding, Status*, (Session*, IoBinding**))                                               \
   X(135, ReleaseIoBinding, void, (IoBinding*))                                                            \
@@ -92,7 +91,6 @@ inline constexpr int kLeastMinor = 24;
   X(263, UpdateCUDAProviderOptionsWithValue, Status*, (CudaOptions*, const char* key, void* value))       \
   X(293, SessionOptionsSetLoadCancellationFlag, Status*, (SessionOptions*, bool))                         \
   X(301, RegisterExecutionProviderLibrary, Status*, (Env*, const char* name, const char* path))           \
-  X(302, UnregisterExecutionProviderLibrary, Status*, (Env*, const char* name))                           \
   X(303, GetEpDevices, Status*, (const Env*, const EpDevice* const**, std::size_t*))                      \
   X(304, SessionOptionsAppendExecutionProvider_V2, Status*,                                               \
     (SessionOptions*, Env*, const EpDevice* const* devices, std::size_t, const char* const* keys,         \

@@ -84,6 +84,12 @@ struct SessionCounts {
   int peak_running = 0;
 };
 
+// Where ONNX Runtime says the values of a run lay, in the order given.
+struct Addresses {
+  std::vector<const void*> inputs;
+  std::vector<const void*> outputs;
+};
+
 class OnnxSession {
  public:
   // Throws what Runtime::check does, and append_provider.
@@ -95,12 +101,13 @@ class OnnxSession {
   const Runtime& runtime() const noexcept { return runtime_; }
   SessionCounts counts() const noexcept;
 
-  // Every input once, and any outputs. Throws WOULD_COPY where ONNX Runtime reads or writes a value in other memory than
+  // Every input once, and any outputs. Addresses are the bound ones, or it throws. Throws WOULD_COPY where ONNX Runtime reads or writes a value in other memory than
   // the bound one, ARG_RANGE where bytes and shape differ, ONNX and ABORTED.
-  void run(std::span<const Bound> inputs, std::span<const Bound> outputs, const RunControl& control);
+  Addresses run(std::span<const Bound> inputs, std::span<const Bound> outputs, const RunControl& control);
 
  private:
   Owned<Value> wrap(const Bound& bound, const ModelValue& value, const char* role) const;
+  const void* address_of(Value* value) const;
 
   const Runtime& runtime_;
   Owned<Session> session_;
