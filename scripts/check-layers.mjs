@@ -13,6 +13,7 @@ const RANKS = [
   ['replay'],
   ['device'],
   ['tensor'],
+  ['pipeline'],
   ['loader', 'store'],
   ['server', 'cli'],
 ];

@@ -15,7 +15,6 @@ import type {
 } from '../internal/native-device.js';
 import type {
   NativeOwned,
-  NativeTableAddon,
   NativeTableIndex,
   NativeTableJoin,
   NativeTableJoinResult,
@@ -135,7 +134,7 @@ export class NativeBackend implements DeviceBackend {
 
   /** Throws FS_ERR_CUDA_UNAVAILABLE with the reason, FS_ERR_ARG_RANGE for a device that does not exist. */
   static open(
-    addon: NativeDeviceAddon & NativeTableAddon,
+    addon: NativeAddon,
     options: { ordinal: number; memoryBytes: number; streams: number; chunkBytes: number; stagingThreads: number },
   ): NativeBackend {
     const device = callNative(() => addon.deviceOpen(options));

@@ -27,7 +27,7 @@ import { parseAlignStreams, parseAsofJoin, type ParsedJoin, throwIfAborted } fro
 import { buildRequest, type JoinPlan } from '../join/request.js';
 import { type JoinStats, toJoinStats } from '../join/stats.js';
 import { type Canonical, canonicalValues } from '../schema/canonical.js';
-import { BatchReader } from './batch-reader.js';
+import { BatchReader, type JoinWatch } from './batch-reader.js';
 import type {
   AlignBatchesOptions,
   AsofJoinStreamOptions,
@@ -64,6 +64,16 @@ export function alignBatches(
   streams: Readonly<Record<string, BatchStreamOptions>>,
   options: AlignBatchesOptions,
 ): JoinedBatches {
+  return alignWatched(leftBatches, streams, options, null);
+}
+
+/** @internal As `alignBatches`, watched. */
+export function alignWatched(
+  leftBatches: BatchSource,
+  streams: Readonly<Record<string, BatchStreamOptions>>,
+  options: AlignBatchesOptions,
+  watch: JoinWatch | null,
+): JoinedBatches {
   rejectSort(options, 'options');
   if (!isRecord(streams)) throw typeError('streams', 'an object of streams by name', streams);
   const entries = Object.entries(streams).map(([name, stream]) => {
@@ -73,13 +83,13 @@ export function alignBatches(
     return { name, batches, rest };
   });
   const sources = Object.fromEntries(entries.map(({ name, batches }) => [name, batches]));
-  return new BatchJoin(leftBatches, sources, (left, rights) =>
+  const parse: Parse = (left, rights) =>
     parseAlignStreams(
       left,
       Object.fromEntries(entries.map(({ name, rest }, i) => [name, { ...rest, table: rights[i] }])),
       options,
-    ),
-  );
+    );
+  return new BatchJoin(leftBatches, sources, parse, watch);
 }
 
 function rejectSort(options: unknown, where: string): void {
@@ -101,14 +111,24 @@ class BatchJoin implements JoinedBatches {
   readonly #left: BatchReader;
   readonly #sources: readonly { readonly name: string; readonly reader: BatchReader }[];
   readonly #parse: Parse;
+  readonly #watch: JoinWatch | null;
   readonly #stats: readonly MutableStats[];
   #windows: readonly RightWindow[] = [];
   #started = false;
 
-  constructor(left: BatchSource, rights: Readonly<Record<string, unknown>>, parse: Parse) {
-    this.#left = new BatchReader(left, 'left');
-    this.#sources = Object.entries(rights).map(([name, source]) => ({ name, reader: new BatchReader(source, name) }));
+  constructor(
+    left: BatchSource,
+    rights: Readonly<Record<string, unknown>>,
+    parse: Parse,
+    watch: JoinWatch | null = null,
+  ) {
+    this.#left = new BatchReader(left, 'left', watch);
+    this.#sources = Object.entries(rights).map(([name, source]) => ({
+      name,
+      reader: new BatchReader(source, name, watch),
+    }));
     this.#parse = parse;
+    this.#watch = watch;
     this.#stats = this.#sources.map(() => ({ rows: 0, matched: 0, noCandidate: 0, toleranceExceeded: 0 }));
   }
 
@@ -170,7 +190,8 @@ class BatchJoin implements JoinedBatches {
         if (isOpen(stream)) await settle(this.#windows[i]!, () => this.#plan(left, this.#tables()), i, end, executor);
       }
       const plan = this.#plan(left, this.#tables());
-      const result = await executor.run(plan.request, run.signal);
+      const start = (): Promise<NativeJoinResult> => executor.run(plan.request, run.signal);
+      const result = await (this.#watch === null ? start() : this.#watch.joining(start));
       this.#count(result);
       const joined = assembleTable(plan, result);
       // Before the consumer takes its time: what is forgotten need not be held while it does.

@@ -23,14 +23,23 @@ function sameFields(a: Schema, b: Schema): boolean {
   );
 }
 
+/** Who wants to know where the time of a join goes. */
+export interface JoinWatch {
+  /** A reader begins to wait for its source, or does no longer. */
+  waiting(isWaiting: boolean): void;
+  /** Runs what joins; it may hold the thread. */
+  joining<T>(run: () => T): T;
+}
+
 /** One source, read once. `where` names it in messages: `left`, `right`, or a stream's name. */
 export class BatchReader {
   schema: Schema | null = null;
   readonly #where: string;
   readonly #iterator: AsyncGenerator<RecordBatch>;
+  readonly #watch: JoinWatch | null;
   #ahead: Promise<IteratorResult<RecordBatch>> | null = null;
 
-  constructor(source: unknown, where: string) {
+  constructor(source: unknown, where: string, watch: JoinWatch | null = null) {
     if (
       typeof source !== 'object' ||
       source === null ||
@@ -39,12 +48,13 @@ export class BatchReader {
       throw typeError(where, 'an iterable or async iterable of record batches', source);
     }
     this.#where = where;
+    this.#watch = watch;
     this.#iterator = flatten(source as BatchSource, where);
   }
 
   /** The next batch, or null at the end. The one after it is asked for at once. */
   async next(): Promise<RecordBatch | null> {
-    const { done, value } = await (this.#ahead ?? this.#iterator.next());
+    const { done, value } = await this.#pull();
     if (done === true) {
       this.#ahead = Promise.resolve({ done: true, value: undefined });
       return null;
@@ -60,6 +70,15 @@ export class BatchReader {
     }
     this.schema ??= value.schema;
     return value;
+  }
+
+  async #pull(): Promise<IteratorResult<RecordBatch>> {
+    this.#watch?.waiting(true);
+    try {
+      return await (this.#ahead ?? this.#iterator.next());
+    } finally {
+      this.#watch?.waiting(false);
+    }
   }
 
   /** The first batch, which tells the schema. Throws FS_ERR_SCHEMA where there is none. */
