@@ -2,7 +2,7 @@
 import { markAsUntransferable } from 'node:worker_threads';
 
 import { createError, fromNative } from '../errors/from-native.js';
-import type { NativeTask } from '../internal/native.js';
+import type { NativeAddon, NativeTask } from '../internal/native.js';
 import type {
   NativeDevice,
   NativeDeviceAddon,
@@ -126,7 +126,7 @@ export function handleOf(memory: Memory): NativeMemory {
 
 export class NativeBackend implements DeviceBackend {
   private constructor(
-    private readonly addon: NativeDeviceAddon & NativeTableAddon,
+    private readonly addon: NativeAddon,
     /** For the addon's other functions that take a device. */
     readonly device: NativeDevice,
     readonly info: DeviceInfo,

@@ -9,7 +9,6 @@ import addonLoader from '#addon';
 
 import type { NativeStreamEngineClass } from './native-stream.js';
 import type { NativeDevice, NativeDeviceAddon } from './native-device.js';
-import type { NativeTableAddon } from './native-tables.js';
 import type { NativeOnnxAddon } from './native-onnx.js';
 import type { NativeTableAddon } from './native-tables.js';
 import type { NativeTfjsAddon } from './native-tfjs.js';
