@@ -2,7 +2,7 @@
 import { markAsUntransferable } from 'node:worker_threads';
 
 import { createError, fromNative } from '../errors/from-native.js';
-import type { NativeTask } from '../internal/native.js';
+import type { NativeAddon, NativeTask } from '../internal/native.js';
 import type {
   NativeDevice,
   NativeDeviceAddon,
