@@ -153,6 +153,6 @@ export {
 } from './stream/shared-ring.js';
 export * from './device/index.js';
 export * from './device/join/index.js';
-export * from './tensor/onnx/index.js';
 export * from './tensor/tfjs/index.js';
+export * from './tensor/onnx/index.js';
 export * from './pipeline/index.js';

@@ -107,9 +107,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_matrix(env, exports);
   register_pinned(env, exports);
   register_reader(env, exports);
-  register_onnx(env, exports);
-  register_tfjs(env, exports);
   register_table_join(env, exports);
+  register_tfjs(env, exports);
+  register_onnx(env, exports);
   register_book_sim(env, exports);
   register_book(env, exports);
   register_book_replay(env, exports);

@@ -17,7 +17,7 @@ function deviceExecutor(): Executor {
   const { backend } = device;
   const executor =
     addon !== null && backend instanceof NativeBackend
-      ? createNativeExecutor(addon, backend.handle)
+      ? createNativeExecutor(addon, backend.device)
       : javascriptExecutor();
   opened = { device, executor };
   return executor;

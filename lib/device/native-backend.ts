@@ -2,7 +2,7 @@
 import { markAsUntransferable } from 'node:worker_threads';
 
 import { createError, fromNative } from '../errors/from-native.js';
-import type { NativeAddon, NativeTask } from '../internal/native.js';
+import type { NativeTask } from '../internal/native.js';
 import type {
   NativeDevice,
   NativeDeviceAddon,
@@ -15,6 +15,7 @@ import type {
 } from '../internal/native-device.js';
 import type {
   NativeOwned,
+  NativeTableAddon,
   NativeTableIndex,
   NativeTableJoin,
   NativeTableJoinResult,
@@ -118,7 +119,7 @@ class NativeDeviceBlock implements Memory {
   }
 }
 
-/** Throws FS_ERR_ARG_TYPE for memory of the JavaScript backend. */
+/** The addon's handle of a block. Throws FS_ERR_ARG_TYPE for memory of the JavaScript backend. */
 export function handleOf(memory: Memory): NativeMemory {
   if (!(memory instanceof NativeDeviceBlock)) throw typeError('memory', 'memory of a native device', memory);
   return memory.handle;
@@ -126,19 +127,15 @@ export function handleOf(memory: Memory): NativeMemory {
 
 export class NativeBackend implements DeviceBackend {
   private constructor(
-    private readonly addon: NativeAddon,
+    private readonly addon: NativeDeviceAddon & NativeTableAddon,
+    /** For the addon's other functions that take a device. */
     readonly device: NativeDevice,
     readonly info: DeviceInfo,
   ) {}
 
-  /** For the addon's other functions that take a device. */
-  get handle(): NativeDevice {
-    return this.device;
-  }
-
   /** Throws FS_ERR_CUDA_UNAVAILABLE with the reason, FS_ERR_ARG_RANGE for a device that does not exist. */
   static open(
-    addon: NativeAddon,
+    addon: NativeDeviceAddon & NativeTableAddon,
     options: { ordinal: number; memoryBytes: number; streams: number; chunkBytes: number; stagingThreads: number },
   ): NativeBackend {
     const device = callNative(() => addon.deviceOpen(options));

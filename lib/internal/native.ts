@@ -9,8 +9,8 @@ import addonLoader from '#addon';
 
 import type { NativeStreamEngineClass } from './native-stream.js';
 import type { NativeDevice, NativeDeviceAddon } from './native-device.js';
-import type { NativeOnnxAddon } from './native-onnx.js';
 import type { NativeTableAddon } from './native-tables.js';
+import type { NativeOnnxAddon } from './native-onnx.js';
 import type { NativeTfjsAddon } from './native-tfjs.js';
 import type { NativeSimBatch, NativeSimRequest, NativeSimulation } from './native-sim.js';
 import type {
@@ -322,7 +322,7 @@ export interface NativeCopy {
   readonly [cursorBrand]: 'copy';
 }
 
-export interface NativeAddon extends NativeDeviceAddon, NativeOnnxAddon, NativeTableAddon, NativeTfjsAddon {
+export interface NativeAddon extends NativeDeviceAddon, NativeTableAddon, NativeOnnxAddon, NativeTfjsAddon {
   readonly StreamEngine: NativeStreamEngineClass;
   copyOpen(request: NativeCopyRequest): NativeCopy;
   /** The batch's buffers must not change until the job is finished or closed. */

@@ -45,9 +45,9 @@ function declared(): string[] {
   const interfaces = [
     ['native.ts', /export interface NativeAddon [^{]*\{([\s\S]*?)\n\}/],
     ['native-device.ts', /export interface NativeDeviceAddon \{([\s\S]*?)\n\}/],
-    ['native-onnx.ts', /export interface NativeOnnxAddon \{([\s\S]*?)\n\}/],
-    ['native-tfjs.ts', /export interface NativeTfjsAddon \{([\s\S]*?)\n\}/],
     ['native-tables.ts', /export interface NativeTableAddon \{([\s\S]*?)\n\}/],
+    ['native-tfjs.ts', /export interface NativeTfjsAddon \{([\s\S]*?)\n\}/],
+    ['native-onnx.ts', /export interface NativeOnnxAddon \{([\s\S]*?)\n\}/],
   ] as const;
   return interfaces
     .flatMap(([file, pattern]) => {
