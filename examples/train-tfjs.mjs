@@ -10,7 +10,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { alignStreams, Device, DeviceTensor, OnnxSession, simulateMarket, tfjsRoute, toTfjs } from 'flowstate';
+import { makeVector, Table } from 'apache-arrow';
+import { alignBatches, Device, GpuPipeline, OnnxSession, simulateMarket, tfjsRoute, toTfjs } from 'flowstate';
 
 import { encodeDense } from './onnx-model.cjs';
 
@@ -32,68 +33,56 @@ async function tensorFlow() {
   throw new Error('install @tensorflow/tfjs-node, or @tensorflow/tfjs');
 }
 
-/** Trades with the quote that each met, and the first one after it. */
-async function joinedRows() {
-  const { trades, quotes } = await simulateMarket({
-    seed: 7,
-    symbols: 4,
-    duration: '1m',
-    eventsPerSecond: 1500,
-    tables: ['trades', 'quotes'],
-  });
-  const met = { table: quotes, columns: ['bid', 'ask', 'bid_size', 'ask_size'], allowExactMatches: false };
-  const next = { table: quotes, columns: ['bid', 'ask'], direction: 'forward' };
-  const { table } = await alignStreams(trades, { met, next }, { on: 'timestamp', by: 'symbol', how: 'inner' });
-  return table;
+/** Trades with the quote that each met, and the first one after it, as they are joined. */
+function joinedRows({ trades, quotes }) {
+  const batches = [quotes];
+  const met = { batches, columns: ['bid', 'ask', 'bid_size', 'ask_size'], allowExactMatches: false };
+  const next = { batches, columns: ['bid', 'ask'], direction: 'forward', tolerance: '10s' };
+  return alignBatches([trades], { met, next }, { on: 'timestamp', by: 'symbol', how: 'inner' });
 }
 
-/** Features row by row, each of about the size of 1, and the label. */
-function matrixOf(table) {
-  const column = (name) => Array.from(table.getChild(name), Number);
-  const [price, size, bid, ask] = ['price', 'size', 'met_bid', 'met_ask'].map(column);
-  const [bidSize, askSize, nextBid, nextAsk] = ['met_bid_size', 'met_ask_size', 'next_bid', 'next_ask'].map(column);
-  const features = new Float32Array(table.numRows * FEATURES.length);
-  const labels = new Float32Array(table.numRows);
-  for (let row = 0; row < table.numRows; row++) {
-    const middle = (bid[row] + ask[row]) / 2;
-    const isBuy = price[row] >= ask[row];
-    const queue = isBuy ? askSize[row] : bidSize[row];
-    features.set(
-      [
-        Math.min(1, ((ask[row] - bid[row]) / middle) * 1000),
-        (bidSize[row] - askSize[row]) / (bidSize[row] + askSize[row]),
-        isBuy ? 1 : -1,
-        Math.min(2, size[row] / queue),
-        Math.max(-1, Math.min(1, ((price[row] - middle) / middle) * 1000)),
-      ],
-      row * FEATURES.length,
-    );
-    labels[row] = nextBid[row] + nextAsk[row] > bid[row] + ask[row] ? 1 : 0;
-  }
-  return { features, labels, rows: table.numRows };
-}
-
-/** Batches of rows on the device. A batch owns its memory until it is released. */
-async function* batchesOf(matrix, from, to, device) {
-  const width = FEATURES.length;
-  for (let start = from; start < to; start += BATCH_ROWS) {
-    const end = Math.min(to, start + BATCH_ROWS);
-    const rows = end - start;
-    const features = await DeviceTensor.from(matrix.features.slice(start * width, end * width), {
-      device,
-      shape: [rows, width],
+/** Columns that a model can learn from, each of about the size of 1, and what it is to learn. */
+async function* featuresOf(joined) {
+  for await (const batch of joined) {
+    const column = (name) => Array.from(batch.getChild(name), Number);
+    const [price, size, bid, ask] = ['price', 'size', 'met_bid', 'met_ask'].map(column);
+    const [bidSize, askSize, nextBid, nextAsk] = ['met_bid_size', 'met_ask_size', 'next_bid', 'next_ask'].map(column);
+    const rows = (value) => makeVector(Float64Array.from(price, (_, row) => value(row)));
+    const middle = price.map((_, row) => (bid[row] + ask[row]) / 2);
+    const isBuy = price.map((each, row) => each >= ask[row]);
+    yield new Table({
+      spread: rows((i) => Math.min(1, ((ask[i] - bid[i]) / middle[i]) * 1000)),
+      imbalance: rows((i) => (bidSize[i] - askSize[i]) / (bidSize[i] + askSize[i])),
+      side: rows((i) => (isBuy[i] ? 1 : -1)),
+      'share of the queue': rows((i) => Math.min(2, size[i] / (isBuy[i] ? askSize[i] : bidSize[i]))),
+      'price against the middle': rows((i) => {
+        return Math.max(-1, Math.min(1, ((price[i] - middle[i]) / middle[i]) * 1000));
+      }),
+      rises: rows((i) => (nextBid[i] + nextAsk[i] > bid[i] + ask[i] ? 1 : 0)),
     });
-    const labels = await DeviceTensor.from(matrix.labels.slice(start, end), { device, shape: [rows, 1] });
-    const release = () => [features, labels].forEach((tensor) => tensor.release());
-    yield { features, labels, rows, release };
   }
+}
+
+/** An iteration over the rows: on the device, two batches ahead of the model. A batch is its taker's to release. */
+function batchesOf(rows) {
+  return new GpuPipeline({ source: rows, features: FEATURES, labels: 'rises', batchRows: BATCH_ROWS, device });
 }
 
 const { name, tf } = await tensorFlow();
 const device = Device.open('auto');
-const matrix = matrixOf(await joinedRows());
-const trainingRows = Math.floor(matrix.rows * 0.8); // the rest is later in time
-console.log(`${matrix.rows} rows of ${FEATURES.length} features; ${name} on ${device.id}`);
+const market = await simulateMarket({
+  seed: 7,
+  symbols: 4,
+  duration: '1m',
+  eventsPerSecond: 1500,
+  tables: ['trades', 'quotes'],
+});
+const tables = [];
+for await (const table of featuresOf(joinedRows(market))) tables.push(table);
+const all = tables[0].concat(...tables.slice(1));
+const trainingRows = Math.floor(all.numRows * 0.8); // the rest is later in time
+const [training, later] = [all.slice(0, trainingRows), all.slice(trainingRows)];
+console.log(`${all.numRows} rows of ${FEATURES.length} features; ${name} on ${device.id}`);
 
 const kernel = (seed) => tf.initializers.glorotUniform({ seed });
 const model = tf.sequential({
@@ -116,7 +105,7 @@ async function tensorsOf(batch) {
 
 for (let epoch = 1; epoch <= EPOCHS; epoch++) {
   let sum = 0;
-  for await (const batch of batchesOf(matrix, 0, trainingRows, device)) {
+  for await (const batch of batchesOf(training)) {
     const { x, y } = await tensorsOf(batch);
     sum += (await model.trainOnBatch(x, y)) * batch.rows;
     tf.dispose([x, y]);
@@ -157,7 +146,7 @@ async function openSession() {
 
 const session = await openSession();
 const held = { rows: 0, right: 0, ups: 0, difference: 0 };
-for await (const batch of batchesOf(matrix, trainingRows, matrix.rows, device)) {
+for await (const batch of batchesOf(later)) {
   const { x, y } = await tensorsOf(batch);
   const prediction = model.predict(x);
   const [scores, labels] = [prediction.dataSync(), y.dataSync()];

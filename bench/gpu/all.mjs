@@ -97,6 +97,7 @@ if (sanitizer === undefined || device === 'host') {
 }
 
 step('ONNX models', node, [join(ROOT, 'bench', 'gpu', 'onnx.mjs'), device], { most: 45_000 });
+step('Pipeline', node, [join(ROOT, 'bench', 'gpu', 'pipeline.mjs'), device], { most: 45_000 });
 
 // The times are worth most: they run last, when nothing else does, with what is left.
 const bench = step('Benchmark', node, [flowstate, 'gpu', 'bench', '--device', device, '--json'], { most: 120_000 });
