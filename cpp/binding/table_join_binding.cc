@@ -27,13 +27,14 @@ class TableTask : public Task {
     DeviceSession& session = *memory_.session;
     // Ends last, after what was allocated in its order, and waits for the work that was given before an error.
     const std::shared_ptr<device::Stream> stream = session.device->create_stream();
-    JoinWork work(session.pool, stream, {.timed = false, .cancel = &cancel_});
+    JoinWork work(session.pool, stream, {.timed = is_timed(), .cancel = &cancel_});
     run(work);
   }
   void cancel() noexcept override { cancel_.store(true); }
 
  protected:
   virtual void run(JoinWork& work) = 0;
+  virtual bool is_timed() const { return false; }
   const std::shared_ptr<DeviceSession>& session() const { return memory_.session; }
 
  private:
@@ -79,13 +80,34 @@ class JoinTask final : public TableTask {
     Napi::Array streams = Napi::Array::New(env);
     for (device::TableStreamResult& stream : result_.streams) streams.Set(streams.Length(), one(env, stream));
     result.Set("streams", streams);
+    result.Set("explain", join_.explain ? explain(env) : env.Null());
     return result;
   }
 
  protected:
-  void run(JoinWork& work) override { result_ = device::join_tables(work, join_); }
+  bool is_timed() const override { return join_.explain; }
+  void run(JoinWork& work) override {
+    result_ = device::join_tables(work, join_);
+    if (!join_.explain) return;
+    phases_ = work.phases();
+    copy_rate_ = session()->copy_rate->get(work);
+  }
 
  private:
+  Napi::Value explain(Napi::Env env) const {
+    Napi::Array phases = Napi::Array::New(env);
+    for (const device::WorkPhase& phase : phases_) {
+      Napi::Object one = Napi::Object::New(env);
+      one.Set("name", phase.name);
+      one.Set("ns", static_cast<double>(phase.ns));
+      one.Set("bytes", static_cast<double>(phase.bytes));
+      phases.Set(phases.Length(), one);
+    }
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("phases", phases);
+    result.Set("copyBytesPerSecond", copy_rate_);
+    return result;
+  }
   Napi::Value buffer(Napi::Env env, DeviceBuffer& taken) {
     if (!taken) return env.Null();
     auto memory = std::make_shared<DeviceMemory>();
@@ -128,12 +150,15 @@ class JoinTask final : public TableTask {
     result.Set("age", maybe(env, stream.age));
     result.Set("matched", maybe(env, stream.matched));
     result.Set("stats", stats);
+    result.Set("plan", static_cast<double>(stream.plan));
     result.Set("index", stream.index ? index_to_js(env, session(), std::move(stream.index)) : env.Null());
     return result;
   }
 
   device::TableJoin join_;
   device::TableJoinResult result_;
+  std::vector<device::WorkPhase> phases_;
+  double copy_rate_ = 0;
 };
 
 std::shared_ptr<DeviceSession> open_session(const Napi::Value& value) {

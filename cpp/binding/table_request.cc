@@ -237,6 +237,7 @@ device::RightInput right_from_js(const Napi::Object& object, RequestMemory& memo
 device::TableJoin join_from_js(const Napi::Object& object, RequestMemory& memory) {
   device::TableJoin join;
   join.left_rows = static_cast<std::uint32_t>(int_in(object, "leftRows", 0, kMaxRows));
+  join.explain = get_bool(object, "explain");
   join.left_payload = takes_from_js(object, "leftPayload", memory);
   const Napi::Array streams = get_array(object, "streams");
   for (std::uint32_t i = 0; i < streams.Length(); ++i) {

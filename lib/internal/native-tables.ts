@@ -109,6 +109,13 @@ export interface NativeTableJoin {
   /** Taken only when some stream is inner. */
   readonly leftPayload: readonly NativeTake[];
   readonly streams: readonly NativeTableStream[];
+  readonly explain: boolean;
+}
+
+export interface NativeTableExplain {
+  readonly phases: readonly { readonly name: string; readonly ns: number; readonly bytes: number }[];
+  /** Of a large copy within the device's memory, bytes read and written. */
+  readonly copyBytesPerSecond: number;
 }
 
 /** Memory of its own, to be released by its owner. */
@@ -132,6 +139,8 @@ export interface NativeTableStreamResult {
   readonly age: NativeTaken | null;
   readonly matched: NativeTaken | null;
   readonly stats: NativeStreamStats;
+  /** A number of `NativeMatchPlan`. */
+  readonly plan: number;
   /** Null where the join was given one. */
   readonly index: NativeTableIndex | null;
 }
@@ -140,6 +149,7 @@ export interface NativeTableJoinResult {
   readonly rows: number;
   readonly left: readonly NativeTaken[];
   readonly streams: readonly NativeTableStreamResult[];
+  readonly explain: NativeTableExplain | null;
 }
 
 /** The addon's functions for joins of device tables. All throw records. */

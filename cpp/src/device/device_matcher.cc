@@ -7,28 +7,11 @@
 #include <string>
 #include <utility>
 
+#include "device/asof_rules.h"
+
 namespace flowstate::device {
 
 namespace {
-
-using asof::Direction;
-using asof::Ties;
-
-functors::AsofRules rules_of(const asof::Matcher::Task& task) {
-  const asof::StreamRequest& request = *task.request;
-  functors::AsofRules rules;
-  rules.direction = request.direction == Direction::kBackward  ? functors::AsofDirection::kBackward
-                    : request.direction == Direction::kForward ? functors::AsofDirection::kForward
-                                                               : functors::AsofDirection::kNearest;
-  rules.exact = request.allow_exact;
-  rules.behind_first = request.ties == Ties::kFirst;
-  rules.ahead_last = request.ties == Ties::kLast;
-  rules.later_wins = request.nearest_tie == asof::NearestTie::kLater;
-  rules.is_float = task.is_float;
-  rules.has_tolerance = request.has_tolerance;
-  rules.reach = {static_cast<std::uint64_t>(request.tolerance), request.tolerance_float};
-  return rules;
-}
 
 // A side's arrays in device memory.
 struct Uploaded {
@@ -157,7 +140,7 @@ DeviceMatcher::Left& DeviceMatcher::left_of(JoinWork& work, const Task& task, st
 asof::Matcher::Counts DeviceMatcher::match(const Task& task, std::int32_t* out, asof::Explain& explain) {
   JoinWork work(parts_.pool, stream_, {task.explain, task.cancel});
   std::size_t up = 0;
-  const functors::AsofRules rules = rules_of(task);
+  const functors::AsofRules rules = rules_of(*task.request, task.is_float);
   const Uploaded right = upload(work, *parts_.transfer, task.right, task.seen, task.cancel, up);
   work.end_phase("upload the right side", up);
   // Its kernels run while the left side is on its way.

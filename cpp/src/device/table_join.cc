@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "device/asof_rules.h"
 #include "device/first_row.h"
 #include "device/row_demand.h"
 #include "flowstate/functors/take.h"
@@ -19,28 +20,6 @@ struct Side {
   Array<std::int32_t> match;
   Matched matched;
 };
-
-functors::AsofRules rules_of(const TableStream& stream) {
-  functors::AsofRules rules;
-  switch (stream.direction) {
-    case asof::Direction::kBackward:
-      rules.direction = functors::AsofDirection::kBackward;
-      break;
-    case asof::Direction::kForward:
-      rules.direction = functors::AsofDirection::kForward;
-      break;
-    case asof::Direction::kNearest:
-      rules.direction = functors::AsofDirection::kNearest;
-  }
-  rules.exact = stream.allow_exact;
-  rules.behind_first = stream.ties == asof::Ties::kFirst;
-  rules.ahead_last = stream.ties == asof::Ties::kLast;
-  rules.later_wins = stream.nearest_tie == asof::NearestTie::kLater;
-  rules.is_float = stream.right.domain == functors::TimeDomain::kFloat;
-  rules.has_tolerance = stream.has_tolerance;
-  rules.reach = {static_cast<std::uint64_t>(stream.tolerance), stream.tolerance_float};
-  return rules;
-}
 
 void demand_rows(const std::string& name, std::uint32_t rows, std::uint32_t expected) {
   if (rows == expected) return;
@@ -189,7 +168,8 @@ TableJoinResult join_tables(JoinWork& work, const TableJoin& join) {
     code_left(work, stream, side);
     side.match = work.array<std::int32_t>(join.left_rows);
     side.matched = match_rows(work, {side.left.t, side.code.data(), join.left_rows}, side.index->rows(),
-                              rules_of(stream), side.match.data(), stream.plan);
+                              rules_of(stream, stream.right.domain == functors::TimeDomain::kFloat),
+                              side.match.data(), stream.plan);
     side.code = {};
   }
   TableJoinResult result;

@@ -7,6 +7,7 @@ import type { AlignStreamsOptions, StreamOptions } from '../../join/options.js';
 import { parseAlignStreams } from '../../join/parse-options.js';
 import type { JoinStats } from '../../join/stats.js';
 import type { DeviceTable } from '../device-table.js';
+import type { DeviceJoinExplain } from './explain.js';
 import { joinTables } from './run.js';
 import {
   type DeviceRight,
@@ -22,10 +23,11 @@ export interface DeviceStreamOptions extends Omit<StreamOptions, 'table'> {
   readonly table: DeviceRight;
 }
 
-/** The answer of `alignStreams` on a device. */
+/** The answer of `alignStreams` on a device. `explain` is there only where it was asked for. */
 export interface DeviceAlignResult<Name extends string = string> {
   readonly table: DeviceTable;
   readonly stats: Readonly<Record<Name, JoinStats>>;
+  readonly explain?: DeviceJoinExplain;
 }
 
 /**
@@ -50,7 +52,7 @@ export function alignStreams<Name extends string>(
 export function alignStreams<Name extends string>(
   left: DeviceTable,
   streams: Readonly<Record<Name, DeviceStreamOptions>>,
-  options: Omit<AlignStreamsOptions, 'explain'>,
+  options: AlignStreamsOptions,
 ): Promise<DeviceAlignResult<Name>>;
 export async function alignStreams(
   left: Table | DeviceTable,
@@ -77,5 +79,6 @@ export async function alignStreams(
     const own = outcome.stats[s];
     return own === undefined ? [] : [[name, own] as const];
   });
-  return { table: outcome.table, stats: Object.fromEntries(stats) };
+  const answer = { table: outcome.table, stats: Object.fromEntries(stats) };
+  return outcome.explain === null ? answer : { ...answer, explain: outcome.explain };
 }

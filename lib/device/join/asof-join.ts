@@ -8,20 +8,25 @@ import { parseAsofJoin } from '../../join/parse-options.js';
 import type { JoinStats } from '../../join/stats.js';
 import type { DeviceTable } from '../device-table.js';
 import type { DeviceJoinIndex } from './device-join-index.js';
+import type { DeviceJoinExplain } from './explain.js';
 import { joinTables } from './run.js';
 import { isOnDevice, requireDeviceBackend, requireLeft, requireRight, withDefaults } from './sides.js';
 
-/** The answer of a join of device tables with `stats: true`. */
+/** The answer of a join of device tables with `stats: true` or `explain: true`. */
 export interface DeviceJoinReport {
   readonly table: DeviceTable;
   readonly stats: JoinStats;
+  /** Null unless it was asked for. */
+  readonly explain: DeviceJoinExplain | null;
 }
 
 /** Options of a join of device tables. `on` is the index's own where there is one. */
 export interface DeviceAsofJoinOptions extends Omit<AsofJoinOptions, 'on' | 'explain' | 'stats'> {
   readonly on?: On;
-  /** Answer with `{ table, stats }` in place of the table. */
+  /** Answer with `{ table, stats, explain }` in place of the table. */
   readonly stats?: boolean;
+  /** The same, with plan, time and bytes of every step, and the floor that the device's copy rate sets. */
+  readonly explain?: boolean;
 }
 
 /**
@@ -53,7 +58,7 @@ export function asofJoin(left: Table, right: Table, options: AsofJoinOptions): P
 export function asofJoin(
   left: DeviceTable,
   right: DeviceTable | DeviceJoinIndex,
-  options: DeviceAsofJoinOptions & { readonly stats: true },
+  options: DeviceAsofJoinOptions & ({ readonly stats: true } | { readonly explain: true }),
 ): Promise<DeviceJoinReport>;
 export function asofJoin(
   left: DeviceTable,
@@ -78,5 +83,9 @@ export async function asofJoin(
   });
   if (!wantsStats) return outcome.table;
   const [stats] = outcome.stats;
-  return { table: outcome.table, stats: stats ?? fail('FS_ERR_INTERNAL', 'the join returned no statistics') };
+  return {
+    table: outcome.table,
+    stats: stats ?? fail('FS_ERR_INTERNAL', 'the join returned no statistics'),
+    explain: outcome.explain,
+  };
 }

@@ -150,5 +150,5 @@ export async function tableRequest(
     native.push(await streamRequest(left, side, parsed, plan, s, run.signal));
   }
   const leftPayload = plan.inner ? left.columns.map((column) => takeOf(left, `left.${column.name}`, column.plan)) : [];
-  return { leftRows: left.numRows, leftPayload, streams: native };
+  return { leftRows: left.numRows, leftPayload, streams: native, explain: run.explain };
 }

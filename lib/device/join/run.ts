@@ -17,6 +17,7 @@ import { DeviceTable } from '../device-table.js';
 import { bytesOf, JavaScriptBackend } from '../javascript-backend.js';
 import { NativeBackend } from '../native-backend.js';
 import { Claims } from './blocks.js';
+import { type DeviceJoinExplain, explainOf, explainOfJavaScript } from './explain.js';
 import { type JoinSide, sourcePlan, tableRequest } from './request.js';
 import { RightSide } from './right-side.js';
 import { TakenColumns } from './taken.js';
@@ -26,6 +27,7 @@ type IndexOptions = Pick<AsofJoinOptions, 'on' | 'by' | 'lag' | 'knownAt' | 'nul
 export interface TableOutcome {
   readonly table: DeviceTable;
   readonly stats: readonly JoinStats[];
+  readonly explain: DeviceJoinExplain | null;
 }
 
 /** Parses the options over host tables that stand for the device's. */
@@ -116,6 +118,7 @@ async function joinNative(
   return {
     table: assemble(backend, left, sides, plan, result, claims),
     stats: result.streams.map(({ stats }) => toJoinStats(stats)),
+    explain: explainOf(result),
   };
 }
 
@@ -173,7 +176,7 @@ async function joinJavaScript(
     sides.map(({ table }) => hostView(table)),
   );
   const isInner = join.streams.some(({ how }) => how === 'inner');
-  const { table, stats } = await runJoin({ ...join, run: { ...join.run, backend: 'javascript' } });
+  const { table, stats, explain } = await runJoin({ ...join, run: { ...join.run, backend: 'javascript' } });
   const { fields } = table.schema;
   const first = isInner ? 0 : left.columns.length;
   const shared = left.columns.slice(0, first).map((column) => claims.shareColumn(left, column.plan));
@@ -186,5 +189,9 @@ async function joinJavaScript(
   const copies = made.copies.map(({ offset, source }) => ({ memory: buffer.memory, offset, host: source }));
   await left.device.backend.upload(copies, join.run.signal);
   const columns = [...shared, ...made.columns.map((plan) => relocate(plan, () => block))];
-  return { table: new DeviceTable(claims.blocks(left.device), fields, columns, table.numRows), stats };
+  return {
+    table: new DeviceTable(claims.blocks(left.device), fields, columns, table.numRows),
+    stats,
+    explain: explainOfJavaScript(explain),
+  };
 }

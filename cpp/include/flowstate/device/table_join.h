@@ -81,6 +81,7 @@ struct TableJoin {
   std::uint32_t left_rows = 0;
   std::vector<TakeInput> left_payload;  // taken only when some stream is inner
   std::vector<TableStream> streams;
+  bool explain = false;  // for whoever makes the JoinWork: timed phases
 };
 
 struct TableStreamResult {

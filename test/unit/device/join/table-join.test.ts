@@ -91,6 +91,32 @@ onDevices('a join of device tables', ({ open }) => {
     expect(stats).toEqual(asofJoinSync(trades, quotes, options).stats);
   });
 
+  it('explains itself: plans, steps, and the floor that the device sets', async () => {
+    using left = await toDevice(trades, { device });
+    using right = await toDevice(quotes, { device });
+    const { table: out, explain } = await asofJoin(left, right, { on: 't', by: 'sym', explain: true });
+    out.release();
+    const { plans, phases, deviceBytes, copyBytesPerSecond, floorNs } = explain!;
+    expect(plans).toHaveLength(1);
+    expect(phases.length).toBeGreaterThan(0);
+    expect(deviceBytes).toBe(phases.reduce((sum, { bytes }) => sum + bytes, 0));
+    if (device.info.backend === 'javascript') {
+      expect({ plans, copyBytesPerSecond, floorNs }).toEqual({
+        plans: ['javascript'],
+        copyBytesPerSecond: null,
+        floorNs: null,
+      });
+      return;
+    }
+    expect(plans[0]).toMatch(/^device (merge|probe)$/);
+    // Both sides' times and codes are read at least once by the matching alone.
+    expect(deviceBytes).toBeGreaterThan(12 * trades.numRows);
+    expect(floorNs).toBeCloseTo((deviceBytes / copyBytesPerSecond!) * 1e9, -1);
+    const aligned = await alignStreams(left, { q: { table: right } }, { on: 't', by: 'sym', explain: true });
+    aligned.table.release();
+    expect(aligned.explain?.plans).toHaveLength(1);
+  });
+
   it('joins a result again', async () => {
     using left = await toDevice(trades, { device });
     using right = await toDevice(quotes, { device });
