@@ -10,7 +10,7 @@ import { asofJoin } from '../join/asof-join.js';
 import { selectExecutor } from '../join/executor.js';
 import { cleanupTempFiles, formatOf, writeTable } from '../storage/index.js';
 import type { ReadOptions } from '../storage/types.js';
-import { onInterrupt, quietWhenReaderLeaves } from './interrupt.js';
+import { onInterrupt } from './interrupt.js';
 import { readInputs } from './join-inputs.js';
 import { type JoinFlags, parseRights, type RightInput, type StreamFlags } from './join-flags.js';
 import { neededColumns, onColumns, runOptions, type SideOptions, sideOptions, timeUnitOf } from './join-options.js';
@@ -79,8 +79,7 @@ export async function runJoin(flags: JoinFlags): Promise<void> {
   runOptions(flags);
   for (const side of ['left', 'right'] as const) timeUnitOf(flags.timeUnit, side);
   for (const path of [flags.left, ...sides.map((side) => side.input.path)]) formatOf(path);
-  if (flags.out === STDOUT) quietWhenReaderLeaves();
-  else formatOf(flags.out);
+  if (flags.out !== STDOUT) formatOf(flags.out);
 
   const weights = [flags.left, ...sides.map((side) => side.input.path)].map(weightOf);
   const readWeight = weights.reduce((sum, weight) => sum + weight, 0);

@@ -10,6 +10,7 @@ import { registerBook } from './book-command.js';
 import { registerGpu } from './gpu-command.js';
 import { registerStream } from './stream-flags.js';
 import { didYouMean } from '../internal/suggest.js';
+import { quietWhenReaderLeaves } from './interrupt.js';
 import { EXIT_OK, exitCodeOf, reportError } from './report-error.js';
 
 function buildProgram(version: () => string): Command {
@@ -20,6 +21,11 @@ function buildProgram(version: () => string): Command {
     .action((flags: { version?: boolean }) => {
       process.stdout.write(flags.version === true ? `${version()}\n` : program.helpInformation());
     });
+  // Joins learn of devices from the layer above them, which nothing else here needs to load.
+  program.hook('preAction', async (_, command) => {
+    const wanted = command.opts<{ backend?: string }>().backend ?? process.env.FLOWSTATE_BACKEND;
+    if (wanted === 'device') await import('../device/index.js');
+  });
   addJoinOptions(program.command('join')).action(async (flags: JoinFlags) => {
     const { runJoin } = await import('./join-command.js');
     await runJoin(flags);
@@ -102,6 +108,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   // Node's own form of a warning takes two lines and names a process id.
   process.removeAllListeners('warning');
   process.on('warning', (warning) => process.stderr.write(`flowstate: ${warning.message}\n`));
+  quietWhenReaderLeaves();
   const program = buildProgram(flowstateVersion);
   try {
     await program.parseAsync(argv, { from: 'user' });

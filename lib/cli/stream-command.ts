@@ -11,7 +11,6 @@ import { StreamMetrics } from '../stream/metrics/index.js';
 import { StreamingAligner } from '../stream/streaming-aligner.js';
 import { StreamingJoin } from '../stream/streaming-join.js';
 import type { StreamingCounters } from '../stream/streaming-types.js';
-import { quietWhenReaderLeaves } from './interrupt.js';
 import { parseRights, type RightInput } from './join-flags.js';
 import { neededColumns, onColumns, type SideOptions, sideOptions, timeUnitOf } from './join-options.js';
 import { EXIT_INTERRUPTED } from './report-error.js';
@@ -104,8 +103,7 @@ export async function runStream(flags: StreamCommandFlags): Promise<void> {
   }
   for (const path of paths) if (path !== STDIN) formatOf(path);
   const port = metricsPort(flags.metricsPort);
-  if (flags.out === '-') quietWhenReaderLeaves();
-  else formatOf(flags.out);
+  if (flags.out !== '-') formatOf(flags.out);
 
   const until = new AbortController();
   const leftTime = onColumns(sides[0]!.options).left;

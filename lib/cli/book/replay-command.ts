@@ -7,7 +7,7 @@ import { ERROR_CODES } from '../../errors/codes.js';
 import { parseReplayOptions, type ReplayBookOptions } from '../../orderbook/replay/options.js';
 import { type BookReplay, type FeedSource, replayBook } from '../../orderbook/replay/replay-book.js';
 import { cleanupTempFiles, formatOf, readBatches, readTable, writeTable } from '../../storage/index.js';
-import { onInterrupt, quietWhenReaderLeaves } from '../interrupt.js';
+import { onInterrupt } from '../interrupt.js';
 import { type Progress, startProgress } from '../progress.js';
 import { parseSampleRule, type ReplayFlags, replayOptions, type SampleRule } from './replay-flags.js';
 
@@ -65,8 +65,7 @@ export async function runReplay(flags: ReplayFlags): Promise<void> {
   // Everything that arguments alone can get wrong is found before a byte is read.
   parseReplayOptions(options);
   if (rule.kind === 'at') formatOf(rule.path);
-  if (flags.out === STDOUT) quietWhenReaderLeaves();
-  else formatOf(flags.out);
+  if (flags.out !== STDOUT) formatOf(flags.out);
 
   const bytes = flags.messages.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
   const progress = await startProgress(bytes, flags.progress !== false);

@@ -43,6 +43,8 @@ test.each<[string, string[], unknown[]]>([
   ['--how inner', ['--how', 'inner'], [1.26, 2.25, 1.26]],
   ['--lag', ['--lag', '2'], [1.25, null, 1.26, null]],
   ['--backend javascript', ['--backend', 'javascript'], [1.26, 2.25, 1.26, null]],
+  ['--backend device', ['--backend', 'device'], [1.26, 2.25, 1.26, null]],
+  ['--backend device --stream', ['--backend', 'device', '--stream'], [1.26, 2.25, 1.26, null]],
   ['--threads', ['--threads', '1'], [1.26, 2.25, 1.26, null]],
   ['--columns', ['--columns', 'bid'], [1.26, 2.25, 1.26, null]],
 ])('%s', async (_name, flags, bids) => {
@@ -220,4 +222,10 @@ test('a reader that leaves early is no error', async () => {
   const done = await runProgram('bash', ['-c', script], { cwd: folder.dir });
   expect(done.stderr).toBe('');
   expect(done.stdout.toString().split(/\s+/).filter(Boolean)).toEqual(['100', '0']);
+});
+
+test('a reader that leaves before the help is out is no error', async () => {
+  const script = `"${process.execPath}" "${BIN}" join --help | true`;
+  const done = await runProgram('bash', ['-c', script], { cwd: folder.dir });
+  expect(done.stderr).toBe('');
 });
