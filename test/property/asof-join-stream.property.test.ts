@@ -23,7 +23,7 @@ import { windowLimits } from '../../lib/stream/right-window.js';
 
 const RUNS = Number(process.env.FLOWSTATE_RUNS ?? 150);
 const SEED = Number(process.env.FLOWSTATE_SEED ?? 20261122);
-const backends = loadAddon().addon ? (['native', 'javascript'] as const) : (['javascript'] as const);
+const backends = loadAddon().addon ? (['native', 'device', 'javascript'] as const) : (['javascript'] as const);
 
 interface Row {
   readonly time: bigint | null;

@@ -14,7 +14,7 @@ import {
 import { asofJoinSync } from '../../../lib/index.js';
 import { loadAddon } from '../../../lib/internal/native.js';
 
-const backends = loadAddon().addon === null ? (['javascript'] as const) : (['native', 'javascript'] as const);
+const backends = loadAddon().addon === null ? (['javascript'] as const) : (['native', 'device', 'javascript'] as const);
 const ROWS = 300_000;
 const FIRST = 70_001;
 
