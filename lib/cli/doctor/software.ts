@@ -36,6 +36,15 @@ function dependency(name: string, purpose: string): Check {
   return ok(name, versionIn(join(folder, 'package.json')));
 }
 
+/** Packages that models need, where somebody wants models; the first of `names` that is installed. */
+function optionalPackage(name: string, names: readonly string[], purpose: string): Check {
+  for (const each of names) {
+    const folder = packageFolder(each);
+    if (folder !== null) return info(name, `${each} ${versionIn(join(folder, 'package.json'))}`);
+  }
+  return info(name, `not installed; ${purpose}: npm install ${names.at(-1) ?? name}`);
+}
+
 /** The DuckDB library that reads and writes Parquet. */
 function duckdbLibrary(): Check {
   const bindings = `@duckdb/node-bindings-${process.platform}-${process.arch}`;
@@ -69,8 +78,10 @@ function shorten(file: string): string {
 function executor(load: AddonLoad): Check {
   const forced = process.env.FLOWSTATE_BACKEND;
   if (forced === 'javascript') return ok('executor', 'javascript (FLOWSTATE_BACKEND=javascript)');
-  if (load.addon !== null)
-    return ok('executor', forced === undefined ? 'native' : `native (FLOWSTATE_BACKEND=${forced})`);
+  if (load.addon !== null) {
+    const name = forced === 'device' ? 'device' : 'native';
+    return ok('executor', forced === undefined || forced === '' ? name : `${name} (FLOWSTATE_BACKEND=${forced})`);
+  }
   if (forced === 'native') {
     return missing('executor', 'FLOWSTATE_BACKEND=native, but there is no addon: joins fail', REBUILD, 'none');
   }
@@ -111,6 +122,12 @@ export function checkSoftware(load: AddonLoad): Check[] {
     dependency('apache-arrow', 'the whole library'),
     dependency('@duckdb/node-api', 'Parquet'),
     duckdbLibrary(),
+    optionalPackage('ONNX Runtime', ['onnxruntime-node'], 'for OnnxSession'),
+    optionalPackage(
+      'TensorFlow.js',
+      ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node', '@tensorflow/tfjs'],
+      'for toTfjs',
+    ),
     executor(load),
     ...addon(load),
     ...buildTools(load),

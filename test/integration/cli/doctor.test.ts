@@ -29,6 +29,11 @@ test('reports versions, executor, addon, tools and device, and for what is missi
   }
   for (const name of ['CUDA toolkit', 'CUDA in addon', 'NVIDIA driver', 'GDS']) expect(found.has(name)).toBe(true);
   expect([...found.keys()].some((name) => name.startsWith('device'))).toBe(true);
+  expect(found.get('ONNX Runtime')).toMatchObject({
+    status: 'info',
+    value: expect.stringMatching(/^onnxruntime-node \d/),
+  });
+  expect(found.get('TensorFlow.js')).toMatchObject({ status: 'info', value: expect.stringMatching(/tfjs(-node)? \d/) });
   for (const check of found.values()) {
     if (check.status === 'missing') expect(check).toMatchObject({ why: /./, remedy: /./ });
     else expect(check).not.toHaveProperty('why');
@@ -47,6 +52,8 @@ test('an addon that is none does not stop it', async () => {
 test('a forced executor shows', async () => {
   const found = await checks({ FLOWSTATE_BACKEND: 'javascript' });
   expect(found.get('executor')?.value).toContain('javascript');
+  const onDevice = await checks({ FLOWSTATE_BACKEND: 'device' });
+  if (BACKENDS.includes('native')) expect(onDevice.get('executor')?.value).toBe('device (FLOWSTATE_BACKEND=device)');
 });
 
 test('prints text for people', async () => {
