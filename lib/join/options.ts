@@ -83,7 +83,8 @@ export interface OutputOptions {
 export interface RunOptions {
   /**
    * `'auto'` (default) uses the native addon where it loads and JavaScript where it does not, saying so once;
-   * `'native'`, `'javascript'` and `'device'` insist. FLOWSTATE_BACKEND decides where this is `'auto'`.
+   * `'native'` and `'javascript'` insist. `'device'` finds the matches on the default device (FLOWSTATE_DEVICE, else the
+   * first GPU, else the host); live joins refuse it. FLOWSTATE_BACKEND decides where this is `'auto'`.
    */
   readonly backend?: Backend;
   /** Threads of the native executor. Default: all of the machine's. */
