@@ -143,6 +143,10 @@ for (const [lefts, rights, keys] of [
         await asofJoin(left, right, { ...options, backend: 'device' }),
       ];
       assert.deepEqual([...gpu.getChild('row_right')], [...cpu.getChild('row_right')]);
+      const sides = [await toDevice(left, { device }), await toDevice(right, { device })];
+      const resident = await asofJoin(...sides, options);
+      assert.deepEqual([...(await resident.toHost()).getChild('row_right')], [...cpu.getChild('row_right')]);
+      for (const table of [resident, ...sides]) table.release();
     }
   }
 }
