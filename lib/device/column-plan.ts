@@ -210,8 +210,10 @@ class Planner {
   }
 
   /** Bits of all chunks from bit 0; a chunk without any counts as all ones. */
-  private bits(chunks: readonly Data[], length: number, of: (data: Data) => Uint8Array | null): Region {
+  private bits(all: readonly Data[], length: number, of: (data: Data) => Uint8Array | null): Region {
     const region = this.place((length + 7) >> 3);
+    // A chunk without rows may have no buffer at all.
+    const chunks = all.filter((data) => data.length > 0);
     const only = chunks.length === 1 ? chunks[0] : undefined;
     const source = only === undefined ? null : of(only);
     if (only !== undefined && source !== null && only.offset % 8 === 0 && only.length % 8 === 0) {
@@ -293,6 +295,8 @@ function itemsOf(where: string, data: Data): Data[] {
 }
 
 function viewBytes(where: string, values: ArrayBufferView | undefined, bytes: number): Uint8Array {
+  // A chunk without rows may have no buffer at all.
+  if (bytes === 0) return new Uint8Array(0);
   if (values === undefined || values.byteLength < bytes) {
     return fail(
       'FS_ERR_LENGTH',

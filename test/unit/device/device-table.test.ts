@@ -67,6 +67,17 @@ onDevices('toDevice and toHost', ({ open }) => {
     device.close();
   });
 
+  it('takes columns without rows, whether or not they have buffers', async () => {
+    const fields = Object.keys(CELLS).map((name) => new Field(name, typeNamed(name), true));
+    const bare = fields.map(({ type }) => new Data(type, 0, 0, 0));
+    const schema = new Schema(fields);
+    const batch = new Data(new Struct(fields), 0, 0, 0, undefined, bare);
+    using there = await toDevice(new Table(schema, [new RecordBatch(schema, batch)]), { device });
+    const back = await there.toHost();
+    expect(back.numRows).toBe(0);
+    expect(back.schema.names).toEqual(Object.keys(CELLS));
+  });
+
   it('bring every flat type back as it went, whatever the batches and slices were', async () => {
     const layouts = fc.record({
       rows: fc.integer({ min: 0, max: 40 }),
