@@ -23,8 +23,7 @@ TEST_CASE("what anybody has given to the device is waited for, with and without 
       REQUIRE(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) == cudaSuccess);
       std::promise<void> gate;
       std::shared_future<void> opened = gate.get_future().share();
-      sim::enqueue(
-          stream, [](void* held) { static_cast<std::shared_future<void>*>(held)->wait(); }, &opened);
+      sim::enqueue(stream, [opened] { opened.wait(); });
       std::promise<void> done;
       std::future<void> waited = done.get_future();
       std::thread waiter([&] {
