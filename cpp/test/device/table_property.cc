@@ -97,7 +97,9 @@ void check_tables_under_faults(const Subject& subject) {
           (void)join_tables(work, tables.join());
         } catch (const Error& error) {
           failed = error.code() != ErrorCode::UNSORTED;
-          if (failed) REQUIRE(error.code() == code);
+          // Work of a CUDA device that fails when it runs takes the device with it.
+          const bool is_lost = call == Call::kCopyLater && error.code() == ErrorCode::DEVICE_LOST;
+          if (failed && !is_lost) REQUIRE(error.code() == code);
         }
         subject.disarm();
       }
