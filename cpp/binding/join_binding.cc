@@ -8,6 +8,7 @@
 #include "binding/device_session.h"
 #include "binding/external.h"
 #include "binding/guard.h"
+#include "binding/join_report.h"
 #include "binding/marshal.h"
 #include "flowstate/asof/extent.h"
 #include "flowstate/asof/join.h"
@@ -129,19 +130,11 @@ Napi::Array columns_to_js(Napi::Env env, std::vector<asof::OutputColumn>&& colum
 Napi::Object explain_to_js(Napi::Env env, const asof::Explain& explain) {
   Napi::Object statistics = Napi::Object::New(env);
   for (const auto& [name, value] : explain.statistics) statistics.Set(name, static_cast<double>(value));
-  Napi::Array phases = Napi::Array::New(env);
-  for (const asof::ExplainPhase& phase : explain.phases) {
-    Napi::Object item = Napi::Object::New(env);
-    item.Set("name", phase.name);
-    item.Set("ns", static_cast<double>(phase.ns));
-    item.Set("bytes", static_cast<double>(phase.bytes));
-    phases.Set(phases.Length(), item);
-  }
   Napi::Object object = Napi::Object::New(env);
   object.Set("plan", explain.plan);
   object.Set("reason", explain.reason);
   object.Set("statistics", statistics);
-  object.Set("phases", phases);
+  object.Set("phases", phases_to_js(env, explain.phases));
   return object;
 }
 
@@ -150,19 +143,13 @@ Napi::Value result_to_js(Napi::Env env, const asof::JoinRequest& request, asof::
   for (std::size_t i = 0; i < result.streams.size(); ++i) {
     asof::StreamResult& from = result.streams[i];
     const asof::StreamRequest& asked = request.streams[i];
-    Napi::Object stats = Napi::Object::New(env);
-    stats.Set("rows", static_cast<double>(from.stats.rows));
-    stats.Set("matched", static_cast<double>(from.stats.matched));
-    stats.Set("noCandidate", static_cast<double>(from.stats.no_candidate));
-    stats.Set("toleranceExceeded", static_cast<double>(from.stats.tolerance_exceeded));
-    stats.Set("rightRows", static_cast<double>(from.stats.right_rows));
     Napi::Object stream = Napi::Object::New(env);
     stream.Set("indices", asked.want_indices ? buffer_to_js(env, std::move(from.indices)) : env.Null());
     stream.Set("columns", columns_to_js(env, std::move(from.columns)));
     stream.Set("age", asked.want_age ? Napi::Value(column_to_js(env, std::move(from.age))) : env.Null());
     stream.Set("matched",
                asked.want_matched ? Napi::Value(column_to_js(env, std::move(from.matched))) : env.Null());
-    stream.Set("stats", stats);
+    stream.Set("stats", stats_to_js(env, from.stats));
     stream.Set("explain", request.explain ? Napi::Value(explain_to_js(env, from.explain)) : env.Null());
     streams.Set(static_cast<std::uint32_t>(i), stream);
   }

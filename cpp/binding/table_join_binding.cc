@@ -5,6 +5,7 @@
 #include "binding/addon_data.h"
 #include "binding/external.h"
 #include "binding/guard.h"
+#include "binding/join_report.h"
 #include "binding/marshal.h"
 #include "binding/table_request.h"
 
@@ -95,16 +96,8 @@ class JoinTask final : public TableTask {
 
  private:
   Napi::Value explain(Napi::Env env) const {
-    Napi::Array phases = Napi::Array::New(env);
-    for (const device::WorkPhase& phase : phases_) {
-      Napi::Object one = Napi::Object::New(env);
-      one.Set("name", phase.name);
-      one.Set("ns", static_cast<double>(phase.ns));
-      one.Set("bytes", static_cast<double>(phase.bytes));
-      phases.Set(phases.Length(), one);
-    }
     Napi::Object result = Napi::Object::New(env);
-    result.Set("phases", phases);
+    result.Set("phases", phases_to_js(env, phases_));
     result.Set("copyBytesPerSecond", copy_rate_);
     return result;
   }
@@ -139,17 +132,11 @@ class JoinTask final : public TableTask {
     return taken ? column(env, *taken) : env.Null();
   }
   Napi::Object one(Napi::Env env, device::TableStreamResult& stream) {
-    Napi::Object stats = Napi::Object::New(env);
-    stats.Set("rows", static_cast<double>(stream.stats.rows));
-    stats.Set("matched", static_cast<double>(stream.stats.matched));
-    stats.Set("noCandidate", static_cast<double>(stream.stats.no_candidate));
-    stats.Set("toleranceExceeded", static_cast<double>(stream.stats.tolerance_exceeded));
-    stats.Set("rightRows", static_cast<double>(stream.stats.right_rows));
     Napi::Object result = Napi::Object::New(env);
     result.Set("columns", columns(env, stream.columns));
     result.Set("age", maybe(env, stream.age));
     result.Set("matched", maybe(env, stream.matched));
-    result.Set("stats", stats);
+    result.Set("stats", stats_to_js(env, stream.stats));
     result.Set("plan", static_cast<double>(stream.plan));
     result.Set("index", stream.index ? index_to_js(env, session(), std::move(stream.index)) : env.Null());
     return result;
