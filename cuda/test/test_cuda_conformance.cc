@@ -20,6 +20,7 @@ void check(void (*rules)(const conformance::Subject&)) {
 
 TEST_CASE("cuda device: memory") { check(conformance::check_memory); }
 TEST_CASE("cuda device: copies") { check(conformance::check_copies); }
+TEST_CASE("cuda device: kernels") { check(conformance::check_kernels); }
 TEST_CASE("cuda device: order") { check(conformance::check_order); }
 TEST_CASE("cuda device: errors") { check(conformance::check_errors); }
 TEST_CASE("cuda device: a lost device") { check(conformance::check_lost); }

@@ -24,6 +24,7 @@ struct Subject {
 
 void check_memory(const Subject& subject);
 void check_copies(const Subject& subject);
+void check_kernels(const Subject& subject);
 void check_order(const Subject& subject);
 void check_errors(const Subject& subject);
 void check_lost(const Subject& subject);

@@ -12,13 +12,6 @@ namespace {
 
 constexpr MatchPlan kPlans[] = {MatchPlan::kAuto, MatchPlan::kMerge, MatchPlan::kProbe};
 
-std::int64_t detail(const Error& error, const std::string& name) {
-  for (const auto& [key, value] : error.details()) {
-    if (key == name) return value;
-  }
-  return -1;
-}
-
 std::unique_ptr<test::RandomCase> case_of(std::uint64_t seed) {
   test::SeededChoices choices(seed);
   auto random = test::make_random_case(choices, seed % 7 == 0 ? 200 : 30);
@@ -43,11 +36,8 @@ std::string check(const test::RandomCase& random, TableCase& tables, JoinWork& w
           test::difference(random, expected.answers, tables.download(work, std::move(result)));
       if (!found.empty()) return found + (round == 1 ? ", with an index" : "");
     } catch (const Error& error) {
-      if (!violation || error.code() != ErrorCode::UNSORTED) return std::string("threw ") + error.what();
-      if (detail(error, "side") != violation->side || detail(error, "row") != violation->row ||
-          detail(error, "previousRow") != violation->previous) {
-        return std::string("named the wrong row: ") + error.what();
-      }
+      const std::string found = test::check_error(error, violation);
+      if (!found.empty()) return found;
     }
   }
   return "";

@@ -10,6 +10,7 @@ namespace conformance = flowstate::device::conformance;
 
 TEST_CASE("host device: memory") { conformance::check_memory(host_subject()); }
 TEST_CASE("host device: copies") { conformance::check_copies(host_subject()); }
+TEST_CASE("host device: kernels") { conformance::check_kernels(host_subject()); }
 TEST_CASE("host device: order") { conformance::check_order(host_subject()); }
 TEST_CASE("host device: errors") { conformance::check_errors(host_subject()); }
 TEST_CASE("host device: a lost device") { conformance::check_lost(host_subject()); }

@@ -31,6 +31,15 @@ Expected::Expected(const RandomCase& random) {
   }
 }
 
+std::string check_error(const Error& error, const std::optional<Violation>& violation) {
+  if (!violation || error.code() != ErrorCode::UNSORTED) return std::string("threw ") + error.what();
+  if (detail(error, "side") != violation->side || detail(error, "row") != violation->row ||
+      detail(error, "previousRow") != violation->previous) {
+    return std::string("named the wrong row: ") + error.what();
+  }
+  return "";
+}
+
 std::string check_run(const RandomCase& random, const Expected& expected, ThreadPool& pool) {
   const asof::CancelToken cancel;
   const std::optional<Violation>& violation = expected.violation;
@@ -39,12 +48,7 @@ std::string check_run(const RandomCase& random, const Expected& expected, Thread
     if (violation) return "an unsorted row was not found";
     return difference(random, expected.answers, result);
   } catch (const Error& error) {
-    if (!violation || error.code() != ErrorCode::UNSORTED) return std::string("threw ") + error.what();
-    if (detail(error, "side") != violation->side || detail(error, "row") != violation->row ||
-        detail(error, "previousRow") != violation->previous) {
-      return std::string("named the wrong row: ") + error.what();
-    }
-    return "";
+    return check_error(error, violation);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "flowstate/error.h"
 #include "flowstate/thread_pool.h"
 #include "support/oracle.h"
 #include "support/random_request.h"
@@ -20,6 +21,9 @@ struct Expected {
   std::vector<OracleAnswer> answers;
   std::optional<Violation> violation;  // the error it must be instead
 };
+
+// What the error of a run is other than that one, or "".
+std::string check_error(const Error& error, const std::optional<Violation>& violation);
 
 // What the join of random.request gave other than that, or "".
 std::string check_run(const RandomCase& random, const Expected& expected, ThreadPool& pool);
