@@ -18,8 +18,9 @@ const EXPECTED: Readonly<Record<keyof typeof NativeFault, readonly string[]>> = 
   create: ['FS_ERR_CUDA'],
   copy: ['FS_ERR_CUDA'],
   copyLater: ['FS_ERR_CUDA'],
-  read: ['FS_ERR_IO'],
-  readShort: ['FS_ERR_CORRUPT', 'FS_ERR_IO'],
+  // A direct read that fails goes through the page cache, one that is short is gone on with: the bytes are right.
+  read: [],
+  readShort: [],
   lost: ['FS_ERR_DEVICE_LOST'],
   kernel: ['FS_ERR_CUDA'],
 };
@@ -88,14 +89,17 @@ const EXPECTED: Readonly<Record<keyof typeof NativeFault, readonly string[]>> = 
   });
 
   it.each(Object.keys(NativeFault) as (keyof typeof NativeFault)[])('%s, at every call', async (kind) => {
+    let failures = 0;
     for (let nth = 0, failed = true; failed; nth++) {
       const device = Device.open('host', { memoryBytes: 2 ** 27 });
-      device.backend.arm(NativeFault[kind], nth, 1);
+      // An allocation that fails is tried again after a trim: once is not enough to be seen.
+      device.backend.arm(NativeFault[kind], nth, kind === 'allocate' ? 2 : 1);
       failed = false;
       try {
         await useAll(device);
       } catch (error) {
         failed = true;
+        failures += 1;
         expect(EXPECTED[kind]).toContain((error as { code?: string }).code);
       }
       if (kind === 'lost') {
@@ -115,5 +119,6 @@ const EXPECTED: Readonly<Record<keyof typeof NativeFault, readonly string[]>> = 
       device.close();
       expect(nth).toBeLessThan(5000);
     }
+    expect(failures > 0).toBe(EXPECTED[kind].length > 0);
   });
 });
