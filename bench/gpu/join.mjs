@@ -19,7 +19,7 @@ const { values: args } = parseArgs({
   },
 });
 process.env.FLOWSTATE_DEVICE = args.device;
-const { asofJoin, defaultDevice, DeviceJoinIndex, toDevice } = await import('flowstate');
+const { asofJoin, defaultDevice, DeviceJoinIndex, PinnedBufferPool, toDevice } = await import('flowstate');
 
 const until = performance.now() + Number(args.seconds) * 1000;
 const runs = Number(args.runs);
@@ -60,11 +60,47 @@ function side(rows, symbols, layout, shift, row) {
   return new Table(schema, [new RecordBatch(schema, data)]);
 }
 
+/** The same table over pinned memory, which the copy engine reads itself. */
+async function pinned(table, pool, leases) {
+  const children = [];
+  for (const { type, data } of table.schema.fields.map(({ name }) => table.getChild(name))) {
+    const [{ values, length }] = data;
+    const lease = await pool.lease(values.byteLength);
+    leases.push(lease);
+    const there = new values.constructor(lease.bytes.buffer, lease.bytes.byteOffset, length);
+    there.set(values);
+    children.push(makeData({ type, length, nullCount: 0, data: there }));
+  }
+  const { schema, numRows } = table;
+  const data = makeData({ type: new Struct(schema.fields), length: numRows, nullCount: 0, children });
+  return new Table(schema, [new RecordBatch(schema, data)]);
+}
+
 /** The bytes of a result's column of right rows, and of its validity. */
 function bytesOf(table) {
   const data = table.getChild('row').data;
   const all = data.flatMap(({ values, nullBitmap, nullCount }) => (nullCount > 0 ? [values, nullBitmap] : [values]));
   return Buffer.concat(all.map((view) => Buffer.from(view.buffer, view.byteOffset, view.byteLength)));
+}
+
+/** Milliseconds end to end from pinned columns; the first run is checked. */
+async function pinnedTime(left, right, options, expected) {
+  const pool = new PinnedBufferPool({ device, maxBytes: 2 ** 33 });
+  const leases = [];
+  const wall = [];
+  try {
+    const sides = [await pinned(left, pool, leases), await pinned(right, pool, leases)];
+    for (let run = 0; run <= runs; run++) {
+      const from = performance.now();
+      const table = await asofJoin(...sides, { ...options, backend: 'device' });
+      if (run > 0) wall.push(performance.now() - from);
+      else assert.equal(Buffer.compare(bytesOf(table), expected), 0);
+    }
+    return median(wall);
+  } finally {
+    for (const lease of leases) lease.release();
+    pool.close();
+  }
 }
 
 /**
@@ -171,6 +207,7 @@ for (const rows of args.rows.split(',').map(Number)) {
         residentMs: resident,
         matchMs: matching,
         floorMs: statistics.device_floor_ns / 1e6,
+        pinnedMs: await pinnedTime(left, right, options, bytesOf(expected.table)),
         ...(await cachedTimes(left, right, options, bytesOf(expected.table))),
         copyGbPerSecond: statistics.device_copy_bytes_per_second / 1e9,
         kernels,
@@ -185,14 +222,14 @@ if (args.json) {
 } else {
   console.log(`device ${device.id}, ${device.info.name}; medians of ${runs} runs; every answer equals the CPU's`);
   console.log(
-    '| rows a side | symbols | layout | match, ms | on the device, ms | floor, ms | right cached, ms | end to end, ms | CPU, ms | Polars, ms |',
+    '| rows a side | symbols | layout | match, ms | on the device, ms | floor, ms | right cached, ms | end to end, ms | from pinned columns, ms | CPU, ms | Polars, ms |',
   );
-  console.log('| --: | --: | --- | --: | --: | --: | --: | --: | --: | --: |');
+  console.log('| --: | --: | --- | --: | --: | --: | --: | --: | --: | --: | --: |');
   for (const r of results) {
     const cells =
       r.state !== undefined
-        ? [r.state, '', '', '', '', '', '']
-        : [r.matchMs, r.residentMs, r.floorMs, r.cachedMs, r.endToEndMs, r.cpuMs, r.polarsMs].map(ms);
+        ? [r.state, '', '', '', '', '', '', '']
+        : [r.matchMs, r.residentMs, r.floorMs, r.cachedMs, r.endToEndMs, r.pinnedMs, r.cpuMs, r.polarsMs].map(ms);
     console.log(`| ${r.rows.toLocaleString('en')} | ${r.symbols} | ${r.layout} | ${cells.join(' | ')} |`);
   }
   const last = results.filter(({ kernels }) => kernels !== undefined).at(-1);
