@@ -4,6 +4,10 @@
  */
 import { EXIT_INTERRUPTED } from './report-error.js';
 
+/** How often, and after how long each time, what threads of the process have opened since is removed before it ends. */
+const LOOKS = 5;
+const LOOK_MS = 20;
+
 /** Calls `cleanup` and exits on SIGINT or SIGTERM. Returns the function that takes the handlers off again. */
 export function onInterrupt(cleanup: () => void): () => void {
   const handle = (signal: NodeJS.Signals): void => {
@@ -11,8 +15,13 @@ export function onInterrupt(cleanup: () => void): () => void {
       cleanup();
     } finally {
       process.stderr.write('flowstate: interrupted; no output was written\n');
-      // A thread that was about to open its file may have done so since.
-      process.once('exit', cleanup);
+      // A thread that was about to open its file may do so yet: it gets the time, and the file goes as well.
+      process.once('exit', () => {
+        for (let look = 0; look < LOOKS; look++) {
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
+          cleanup();
+        }
+      });
       process.exit(signal === 'SIGINT' ? EXIT_INTERRUPTED : 143);
     }
   };
